@@ -1,0 +1,66 @@
+"""Kinds of values that a setting may have beyond TOML's own; each reads text and raises ValueError saying what is allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Literal
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@frozen
+class HostPort:
+    """An address to listen on: an IP address and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def read(cls, text: str) -> HostPort:
+        """``192.0.2.1:993``, ``[2001:db8::1]:993`` or ``*:993``."""
+        host, _, port = text.rpartition(":")
+        host = "0.0.0.0" if host == "*" else host.removeprefix("[").removesuffix("]")
+        if not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValueError("an address and a port, like 0.0.0.0:993 or [::]:993")
+        try:
+            return cls(str(ipaddress.ip_address(host)), int(port))
+        except ValueError:
+            raise ValueError("an IP address and a port, like 0.0.0.0:993 or [::]:993") from None
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@frozen
+class LdapUrl:
+    """A directory server: ``ldap://host[:port]`` or ``ldaps://host[:port]``."""
+
+    scheme: Literal["ldap", "ldaps"]
+    host: str
+    port: int
+
+    @classmethod
+    def read(cls, text: str) -> LdapUrl:
+        """Nothing but scheme, host and port is taken."""
+        parts = urlsplit(text)
+        if parts.scheme not in ("ldap", "ldaps") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("a URL like ldaps://dc1.fourthcoffee.com or ldap://127.0.0.1:389")
+        if parts.username is not None:
+            raise ValueError("a URL without a user name (bind_dn and bind_password_file hold it)")
+        scheme: Literal["ldap", "ldaps"] = "ldaps" if parts.scheme == "ldaps" else "ldap"
+        return cls(scheme, parts.hostname, parts.port or (636 if scheme == "ldaps" else 389))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def read_network(text: str) -> Network:
+    """``10.1.0.0/16``, or a single address."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("a network like 10.1.0.0/16 (no host bits set)") from None

@@ -1,0 +1,40 @@
+"""[[server]]: a mailbox server as the administrator knows it; wins over what the directory says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from attrs import frozen
+
+from exfront.topology import Server, Service
+
+
+@frozen
+class ServerSection:
+    """A port of 0 switches a protocol off. `address` is an IP address to connect to instead of resolving `host`."""
+
+    name: str
+    host: str
+    address: str = ""
+    imap4: int = 143
+    imap4_tls: Literal["none", "starttls", "implicit"] = "none"
+    pop3: int = 110
+    pop3_tls: Literal["none", "starttls", "implicit"] = "none"
+    http: int = 80
+    http_tls: Literal["none", "implicit"] = "none"
+    login_as: Literal["typed", "account", "upn", "address"] = "typed"
+    ca_file: Path | None = None  # default: [back_ends] ca_file
+
+    def as_server(self) -> Server:
+        """The value that routing works with."""
+        return Server(
+            name=self.name,
+            host=self.host,
+            address=self.address,
+            imap4=Service(self.imap4, self.imap4_tls) if self.imap4 else None,
+            pop3=Service(self.pop3, self.pop3_tls) if self.pop3 else None,
+            http=Service(self.http, self.http_tls) if self.http else None,
+            login_as=self.login_as,
+            ca_file=str(self.ca_file or ""),
+        )

@@ -1,0 +1,32 @@
+"""The whole of exfront.toml as one frozen value."""
+
+from __future__ import annotations
+
+from attrs import Factory, frozen
+
+from exfront.config.authentication import AuthenticationSection
+from exfront.config.back_ends import BackEndsSection
+from exfront.config.control import ControlSection
+from exfront.config.directory import DirectorySection
+from exfront.config.limits import LimitsSection
+from exfront.config.listener import ListenerSection
+from exfront.config.log import LogSection
+from exfront.config.server import ServerSection
+from exfront.config.tls import TlsSection
+from exfront.config.virtual_site import VirtualSiteSection
+
+
+@frozen
+class Settings:
+    """One attribute per section, named as in the file."""
+
+    directory: DirectorySection
+    listener: tuple[ListenerSection, ...]
+    authentication: AuthenticationSection = AuthenticationSection()
+    back_ends: BackEndsSection = BackEndsSection()
+    tls: TlsSection = TlsSection()
+    server: tuple[ServerSection, ...] = ()
+    virtual_site: tuple[VirtualSiteSection, ...] = ()
+    limits: LimitsSection = Factory(LimitsSection)
+    log: LogSection = LogSection()
+    control: ControlSection = ControlSection()

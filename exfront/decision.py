@@ -1,0 +1,69 @@
+"""What routing decides, and what a finished session leaves behind; values only."""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from exfront.because import Because
+from exfront.reasons import Reason
+from exfront.topology import LoginAs, Server, Service
+
+
+@frozen
+class Relay:
+    """Relay to this server's service; `login_as` says which of the account's names is used there."""
+
+    server: Server
+    service: Service
+    login_as: LoginAs
+    because: tuple[Because, ...] = ()
+
+
+@frozen
+class Refuse:
+    """No: the reason, and for the log what exactly was missing."""
+
+    reason: Reason
+    detail: str = ""
+    because: tuple[Because, ...] = ()
+
+
+Decision = Relay | Refuse
+
+STEPS = ("admit", "authenticate", "locate", "route", "relay")
+
+
+@define
+class SessionRecord:
+    """One line of the access log: a mail session, or one HTTP request.
+
+    `front_end_status` is what exfront answered (HTTP status; OK, NO, BAD, BYE, ERR for mail), `back_end_status` what
+    the back end answered, or ``-`` when it was not asked. Times are seconds, `started` since the epoch.
+    """
+
+    session_id: str
+    protocol: str
+    client: str
+    listener: str = "-"
+    started: float = 0.0
+    user: str = "-"
+    account_id: str = "-"
+    mailbox: str = "-"
+    method: str = "-"
+    target: str = "-"
+    virtual_directory: str = "-"
+    decision: str = "-"
+    back_end: str = "-"
+    front_end_status: str = "-"
+    back_end_status: str = "-"
+    reason: Reason | None = None
+    detail: str = "-"
+    octets_in: int = 0
+    octets_out: int = 0
+    duration: float = 0.0
+    steps: dict[str, float] = field(factory=dict)
+
+    def refuse(self, reason: Reason, detail: str = "") -> None:
+        """Note why; the first reason stands, what follows from it adds nothing."""
+        if self.reason is None:
+            self.reason, self.detail = reason, detail or "-"

@@ -1,0 +1,57 @@
+"""What routing is told: who asks, whose mailbox, and the world it decides in; values only."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from exfront.names import LookupKey
+from exfront.secret import Secret
+from exfront.topology import Mailbox, Protocol, Topology
+
+
+@frozen
+class Identity:
+    """Who a client proved to be. `account` is None for an anonymous request.
+
+    `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for the
+    log-on at the next hop, `names_mailbox` the keys of another mailbox that the login named (``DOMAIN/user/alias``).
+    """
+
+    account: Mailbox | None
+    typed: bytes = b""
+    proof: str = "none"
+    secret: Secret | None = None
+    names_mailbox: tuple[LookupKey, ...] = ()
+
+
+ANONYMOUS = Identity(account=None)
+
+
+@frozen
+class Facts:
+    """The case to decide: `mailbox` is the one to be opened, `named_server` a server fixed by the configuration."""
+
+    protocol: Protocol
+    identity: Identity
+    mailbox: Mailbox | None
+    application: str = ""
+    explicit_logon: bool = False
+    named_server: str = ""
+
+
+@frozen
+class Policy:
+    """`suffixes` are DNS domains under which a server named by the directory alone may be used (S-DIR-4).
+
+    `default_services` are the services such a server is expected to have.
+    """
+
+    suffixes: tuple[str, ...] = ()
+
+
+@frozen
+class World:
+    """What is known of the servers, and the policy."""
+
+    topology: Topology
+    policy: Policy = Policy()

@@ -1,0 +1,56 @@
+"""Interfaces where there are two implementations, or a fake in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from zope.interface import Interface
+
+from exfront.because import Trace
+from exfront.decision import Relay, SessionRecord
+from exfront.names import LookupKey
+from exfront.secret import Secret
+from exfront.topology import Mailbox, Protocol
+
+
+class IDirectory(Interface):
+    """Finds accounts and mailboxes."""
+
+    def find(keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
+        """The one entry that the first matching key names, in the keys' order; None when none matches.
+
+        Fails with `exfront.reasons.Refused`: two entries for one key, a contradictory entry, no directory.
+        """
+
+
+class ICheckPasswords(Interface):
+    """Proves a password."""
+
+    def check(account: Mailbox, secret: Secret) -> Deferred[str]:
+        """How it was proven (``ldap_bind``).
+
+        Fails with `exfront.reasons.Refused`; a wrong password and a broken directory are different reasons.
+        """
+
+
+class IBackEndDialer(Interface):
+    """Opens connections to back ends."""
+
+    def dial(relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect to the server that `relay` names, after the allow list was asked.
+
+        For a service with implicit TLS the Deferred fires after the handshake and the certificate's check (S-ROUTE-8).
+        Fails with `exfront.reasons.Refused`.
+        """
+
+    def start_tls(relay: Relay, protocol: IProtocol) -> Deferred[None]:
+        """Start TLS on a connected protocol (STARTTLS, STLS), verified as above."""
+
+
+class IRecordObserver(Interface):
+    """Sees each finished session or request once (the access log, the metrics)."""
+
+    def finished(record: SessionRecord) -> None:
+        """Take note of `record`; must not raise and must not block."""

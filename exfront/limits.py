@@ -1,0 +1,90 @@
+"""Every limit and time-out of exfront, with its unit and why that number. [limits] in exfront.toml takes its defaults here.
+
+Times are seconds, sizes octets.
+"""
+
+from __future__ import annotations
+
+# --- the process (S-OPS-4, S-OPS-7)
+CONNECTIONS = 10_000  # S-OPS-4: client connections in all
+CONNECTIONS_PER_ADDRESS = 200  # S-OPS-4: from one IPv4 /32 or IPv6 /64
+DRAIN_TIME = 30.0  # S-OPS-7: what a running request or session gets after SIGTERM
+LAB_DRAIN_TIME = 5.0  # a person waits for the lab to end
+
+# --- TLS
+TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
+
+# --- authentication (S-AUTH)
+USER_NAME_OCTETS = 256  # S-AUTH-1
+PASSWORD_OCTETS = 1024  # S-AUTH-1
+FAILURE_FLOOR = 0.5  # S-AUTH-6: no refused log-on is answered sooner
+FAILURE_JITTER = 0.1  # S-AUTH-6: added to the floor, at random
+REMEMBERED_LOGON_TIME = 60.0  # S-AUTH-9: a proven Basic header on the same connection
+
+# --- directory (S-DIR-1)
+LDAP_CONNECT_TIME = 3.0
+LDAP_TLS_TIME = 3.0
+LDAP_BIND_TIME = 5.0
+LDAP_SEARCH_TIME = 5.0
+LDAP_LOOKUP_TIME = 10.0
+LDAP_SIZE_LIMIT = 2  # S-DIR-8: two entries are enough to know that a name is ambiguous
+LDAP_PDU_OCTETS = 512 * 1024  # S-DIR-8: ldaptor decodes in quadratic time
+LDAP_BIND_CONNECTIONS = 8  # one bind at a time on each (S-AUTH-2)
+LDAP_RECONNECT_FIRST = 1.0  # back-off after a lost connection ...
+LDAP_RECONNECT_MOST = 60.0  # ... and its ceiling
+SERVICE_BIND_PAUSE = 60.0  # S-DIR-3: a refused service account is tried once a minute
+
+# --- back ends (S-ROUTE-12)
+BACK_END_CONNECT_TIME = 5.0
+BACK_END_TLS_TIME = 5.0
+BACK_END_LOGIN_TIME = 20.0  # a Dovecot penalised for failures may take 15 s
+BACK_END_LOGIN_LINES = 64  # S-MAIL-9
+BACK_END_LOGIN_OCTETS = 64 * 1024  # S-MAIL-9
+
+# --- IMAP4 and POP3 (S-MAIL)
+MAIL_LOGIN_TIME = 60.0  # S-MAIL-12: in total, before login
+IMAP4_LINE_OCTETS = 10_240  # S-MAIL-6: Exchange's default
+POP3_LINE_OCTETS = 512  # S-MAIL-6: Exchange's default
+SASL_RESPONSE_OCTETS = 64 * 1024  # S-MAIL-6
+IMAP4_LITERAL_OCTETS = 8 * 1024  # S-MAIL-5
+IMAP4_LITERALS = 2  # S-MAIL-5: in one command, before login
+BAD_COMMANDS = 10  # S-MAIL-6
+IMAP4_LOGIN_FAILURES = 5  # S-MAIL-11: on one connection
+POP3_LOGIN_FAILURES = 3  # S-MAIL-11
+PIPELINED_OCTETS = 64 * 1024  # S-MAIL-10: held behind a login
+IMAP4_IDLE_TIME = 30 * 60.0 + 60  # S-MAIL-12: more than RFC 3501's 30 min, for IDLE's 29 min
+POP3_IDLE_TIME = 10 * 60.0 + 60  # S-MAIL-12: more than RFC 1939's 10 min
+STALL_TIME = 5 * 60.0  # S-MAIL-20: no progress to a reader
+HALF_CLOSE_TIME = 30.0  # S-MAIL-19: for the answer after the client's end
+CLIENT_GONE_TIME = 5.0  # S-MAIL-19: until the back end gets its FIN
+INTERJECT_SILENCE = 1.0  # a BYE of ours only after that much silence both ways
+ID_PAIRS = 30  # RFC 2971 section 3.3, S-MAIL-16
+ID_FIELD_OCTETS = 30
+ID_VALUE_OCTETS = 1024
+ALERT_CHARACTERS = 400  # S-MAIL-9: of a back end's [ALERT]
+TCP_KEEPALIVE = 120  # S-MAIL-12
+
+# --- HTTP (S-HTTP)
+HTTP_TARGET_OCTETS = 8 * 1024  # S-HTTP-8
+HTTP_HEAD_OCTETS = 64 * 1024  # S-HTTP-8: without the Authorization line
+HTTP_LINE_OCTETS = 16 * 1024  # S-HTTP-8
+HTTP_AUTHORIZATION_OCTETS = 65_535  # S-HTTP-8: Kerberos tokens
+HTTP_HEADER_LINES = 200  # S-HTTP-8
+HTTP_CHUNK_EXTENSION_OCTETS = 4 * 1024  # S-HTTP-11: a request
+HTTP_TRAILER_OCTETS = 16 * 1024  # S-HTTP-12
+HTTP_PIPELINED_REQUESTS = 16  # S-HTTP-13
+HTTP_HEAD_TIME = 20.0  # S-HTTP-24: after the head's first octet
+HTTP_IDLE_TIME = 65.0  # S-HTTP-24
+HTTP_WRITE_TIME = 60.0  # S-HTTP-24: a client that does not read
+HTTP_BODY_GRACE = 10.0  # S-HTTP-24: before a body's rate counts
+HTTP_BODY_RATE = 240  # S-HTTP-24: octets a second ...
+HTTP_BODY_RATE_TIME = 30.0  # ... over this long
+HTTP_BODY_OCTETS = 64 * 1024 * 1024  # S-HTTP-25: a virtual directory's default
+HTTP_ANSWER_TIME = 120.0  # S-HTTP-26: until the back end's head; a virtual directory may say otherwise
+HTTP_DRAIN_OCTETS = 256 * 1024  # S-HTTP-17: of an unread request body
+HTTP_DRAIN_TIME = 2.0  # S-HTTP-17
+HTTP_RESPONSE_HEAD_OCTETS = 128 * 1024  # S-HTTP-27
+HTTP_INTERIM_RESPONSES = 8  # S-HTTP-28
+HTTP_CONTINUE_TIME = 1.0  # S-HTTP-15: a back end's silence before our own 100
+HTTP_BACK_END_IDLE_TIME = 55.0  # S-HTTP-33: below IIS's 120 s
+BUFFER_OCTETS = 64 * 1024  # S-HTTP-25, S-MAIL-20: held a direction

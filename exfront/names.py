@@ -1,0 +1,124 @@
+"""Login names in all their forms, read into look-up keys; no directory access here.
+
+Sources: *Understanding login strings with POP3/IMAP* (2004) for the forms with a domain and an alias; *Exchange
+2000/2003 Front End Server Logon Process* for explicit logon.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import Enum
+
+from attrs import frozen
+
+from exfront import limits
+
+
+class BadName(ValueError):  # noqa: N818 - an answer to a client, not a fault
+    """The text cannot be a login name; the message says why and does not repeat the text."""
+
+
+class KeyKind(Enum):
+    """Which attribute a key is compared with."""
+
+    ACCOUNT = "account name"  # sAMAccountName, uid
+    UPN = "user principal name"
+    ADDRESS = "SMTP address"  # among proxyAddresses, mail
+    ALIAS = "alias"  # mailNickname
+
+
+@frozen
+class LookupKey:
+    """One thing to look for. `domain` limits an account name to one naming context; empty is the default domain."""
+
+    kind: KeyKind
+    value: str
+    domain: str = ""
+
+
+@frozen
+class LoginName:
+    """A login name as typed, and what it means: `keys` find the account, `mailbox_keys` another mailbox it names."""
+
+    typed: str
+    keys: tuple[LookupKey, ...]
+    mailbox_keys: tuple[LookupKey, ...] = ()
+
+
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_REFUSED_CATEGORIES = frozenset(("Cc", "Cn", "Cs"))  # control, unassigned, surrogate (S-AUTH-4, RFC 8265)
+
+
+def decode(octets: bytes) -> str:
+    """A name as a client sent it: UTF-8, else Latin-1 (S-AUTH-12)."""
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
+def parse_login(text: str) -> LoginName:
+    r"""Read ``alias``, ``DOMAIN\user``, ``DOMAIN/user``, ``DOMAIN/user/alias``, ``user@suffix``, ``user@suffix/alias``.
+
+    Raises `BadName` for an empty or over-long text and for characters that no name holds.
+    """
+    _check(text)
+    separator = _separator(text)
+    parts = text.split(separator) if separator else [text]
+    if len(parts) > 3 or not all(parts):
+        raise BadName("too many or empty parts")
+    if "@" in parts[0]:
+        return LoginName(text, _at_keys(parts[0]), _other_mailbox(parts[1:]))
+    if len(parts) == 1:
+        return LoginName(text, _bare_keys(parts[0]))
+    account = LookupKey(KeyKind.ACCOUNT, parts[1], parts[0])
+    return LoginName(text, (account,), _other_mailbox(parts[2:]))
+
+
+def mailbox_keys(name: str, smtp_domain: str = "") -> tuple[LookupKey, ...]:
+    """The keys of a mailbox named in a URL or as the third part of a login: an address, or an alias.
+
+    With `smtp_domain` an alias means the address ``alias@smtp_domain`` first (explicit logon, comment 9 of the 2000/2003
+    document). Raises `BadName`.
+    """
+    _check(name)
+    if "@" in name:
+        return (LookupKey(KeyKind.ADDRESS, name),)
+    alias = LookupKey(KeyKind.ALIAS, name)
+    account = LookupKey(KeyKind.ACCOUNT, name)
+    if smtp_domain:
+        return (LookupKey(KeyKind.ADDRESS, f"{name}@{smtp_domain}"), alias, account)
+    return (alias, account)
+
+
+def _check(text: str) -> None:
+    if not text:
+        raise BadName("empty name")
+    if len(text.encode("utf-8", "surrogatepass")) > limits.USER_NAME_OCTETS:
+        raise BadName("name too long")
+    for character in text:
+        if unicodedata.category(character) in _REFUSED_CATEGORIES or character in _BIDI_CONTROLS:
+            raise BadName("a character that no name holds")
+
+
+def _separator(text: str) -> str:
+    """The first of the two that occurs: in ``DOMAIN/user`` a slash, for IMAP clients that do not escape."""
+    found = [(text.index(mark), mark) for mark in ("\\", "/") if mark in text]
+    return min(found)[1] if found else ""
+
+
+def _bare_keys(name: str) -> tuple[LookupKey, ...]:
+    return (LookupKey(KeyKind.ACCOUNT, name), LookupKey(KeyKind.ALIAS, name))
+
+
+def _at_keys(name: str) -> tuple[LookupKey, ...]:
+    """``user@suffix``: a UPN, an SMTP address, or AD's implicit UPN ``sAMAccountName@dns.domain``."""
+    local, _, suffix = name.rpartition("@")
+    keys = [LookupKey(KeyKind.UPN, name), LookupKey(KeyKind.ADDRESS, name)]
+    if local and suffix:
+        keys.append(LookupKey(KeyKind.ACCOUNT, local, suffix))
+    return tuple(keys)
+
+
+def _other_mailbox(parts: list[str]) -> tuple[LookupKey, ...]:
+    return mailbox_keys(parts[0]) if parts else ()

@@ -1,0 +1,161 @@
+"""Every refusal that exfront can give: its stable code, its text and code in each protocol, and how loud the log is.
+
+A code is ``XF-`` and the event's word of the reliability table (docs/security.rst). Refusals that a guesser must not
+be able to tell apart (S-AUTH-6) share `shown` and `text`; `code` and `cause` go to the log only.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+
+class Severity(Enum):
+    """How odd the event is: of daily life, of a fault, or one that needs a person."""
+
+    ORDINARY = "info"
+    FAULT = "warn"
+    ALARM = "error"
+
+
+@frozen
+class Reason:
+    """Why a session or request is refused."""
+
+    code: str
+    cause: str
+    http_status: int
+    imap_code: str
+    pop3_code: str
+    text: str
+    severity: Severity = Severity.ORDINARY
+    shown: str = field(default="")
+    retry_after: int | None = None
+
+    @property
+    def public_code(self) -> str:
+        """The code that the client sees."""
+        return self.shown or self.code
+
+    def imap_text(self) -> bytes:
+        """What follows NO, BAD or BYE (RFC 5530)."""
+        return f"[{self.imap_code}] {self.text} ({self.public_code})".encode("ascii")
+
+    def pop3_text(self) -> bytes:
+        """What follows -ERR (RFC 2449 section 8, RFC 3206)."""
+        return f"[{self.pop3_code}] {self.text} ({self.public_code})".encode("ascii")
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """A step says no. `detail` is for the log: what failed, where; the client never sees it."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason.code, reason.cause, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def _wrong_credentials(cause: str, code: str = "XF-AUTH-FAIL") -> Reason:
+    text = "The user name or password is not correct."
+    return Reason(code, cause, 401, "AUTHENTICATIONFAILED", "AUTH", text, shown="XF-AUTH-FAIL")
+
+
+def _unavailable(
+    code: str, cause: str, status: int = 503, *, retry: int | None = None, severity: Severity = Severity.FAULT
+) -> Reason:
+    text = "The mailbox is temporarily unavailable."
+    return Reason(code, cause, status, "UNAVAILABLE", "SYS/TEMP", text, severity, retry_after=retry)
+
+
+# Who are you?
+UNKNOWN_USER = _wrong_credentials("unknown user")
+WRONG_PASSWORD = _wrong_credentials("wrong password")
+EMPTY_PASSWORD = _wrong_credentials("empty user or password")
+MALFORMED_CREDENTIALS = _wrong_credentials("malformed name or password")
+DISABLED_ACCOUNT = _wrong_credentials("account disabled")
+LOCKED_ACCOUNT = _wrong_credentials("account locked in the directory")
+SERVICE_ACCOUNT = _wrong_credentials("service account")
+AMBIGUOUS_LOGIN = _wrong_credentials("two entries for one login name", "XF-AMBIGUOUS")
+PASSWORD_EXPIRED = Reason("XF-EXPIRED", "password expired", 401, "EXPIRED", "AUTH", "The password has expired.")
+AUTHORIZATION_FAILED = Reason(
+    "XF-AUTHZ", "authorization identity differs", 403, "AUTHORIZATIONFAILED", "AUTH",
+    "This user may not act for that one.",
+)  # fmt: skip
+PRIVACY_REQUIRED = Reason(
+    "XF-TLS-REQUIRED", "log-on without TLS", 403, "PRIVACYREQUIRED", "SYS/PERM",
+    "Log on over a secure connection (TLS).",
+)  # fmt: skip
+TOO_MANY_FAILURES = Reason(
+    "XF-AUTH-FAIL", "too many failures on one connection", 401, "AUTHENTICATIONFAILED", "AUTH", "Too many failures.",
+)  # fmt: skip
+
+# Where is the mailbox?
+NO_MAILBOX = Reason(
+    "XF-NO-MAILBOX", "the account has no mailbox", 403, "CONTACTADMIN", "SYS/PERM", "This user has no mailbox.",
+)  # fmt: skip
+MAILBOX_NOT_FOUND = Reason(
+    "XF-MAILBOX-NOT-FOUND", "no such mailbox", 404, "CONTACTADMIN", "SYS/PERM", "There is no such mailbox.",
+)  # fmt: skip
+AMBIGUOUS_MAILBOX = _unavailable("XF-AMBIGUOUS", "two entries for one mailbox", severity=Severity.ALARM)
+INCONSISTENT_MAILBOX = _unavailable("XF-AMBIGUOUS", "the mailbox's entry contradicts itself", severity=Severity.ALARM)
+DIRECTORY_DOWN = _unavailable("XF-DIR-UNAVAILABLE", "no directory server answers", retry=30)
+DIRECTORY_TIMEOUT = _unavailable("XF-LDAP-TIMEOUT", "the directory is too slow", retry=30)
+DIRECTORY_CERTIFICATE = _unavailable(
+    "XF-LDAP-CERT", "the directory's certificate is wrong", retry=30, severity=Severity.ALARM
+)
+SERVICE_BIND_REFUSED = _unavailable(
+    "XF-LDAP-SERVICE-BIND", "the directory refuses the service account", retry=30, severity=Severity.ALARM
+)
+
+# May we go there?
+SERVER_UNKNOWN = _unavailable("XF-BACKEND-NOT-ALLOWED", "home server unknown", severity=Severity.ALARM)
+BACK_END_NOT_ALLOWED = _unavailable("XF-BACKEND-NOT-ALLOWED", "back end not in the allow list", severity=Severity.ALARM)
+PROTOCOL_NOT_SERVED = _unavailable(
+    "XF-BACKEND-NOT-ALLOWED", "the home server has no such protocol", severity=Severity.ALARM
+)
+LOOP = _unavailable("XF-LOOP", "the route leads back here", 508, severity=Severity.ALARM)
+
+# What the back end did
+BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)
+BACK_END_NO_ADDRESS = _unavailable("XF-BE-REFUSED", "the back end's name has no address", 502, retry=10)
+BACK_END_CONNECT_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=connect", 504, retry=10)
+BACK_END_ANSWER_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=head", 504, retry=10)
+BACK_END_LOGIN_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=login", 504, retry=10)
+BACK_END_LOGIN_LOST = _unavailable("XF-BE-LOGIN-LOST", "closed during the login", 502, retry=10)
+BACK_END_RESET = _unavailable("XF-BE-RESET", "closed before an answer", 502, retry=10)
+BACK_END_CERTIFICATE = _unavailable("XF-BE-CERT", "certificate not verified", 502, severity=Severity.ALARM)
+BACK_END_PROTOCOL = _unavailable("XF-BE-PROTOCOL", "malformed answer", 502)
+BACK_END_TRUNCATED = _unavailable("XF-BE-TRUNCATED", "closed within an answer", 502)
+BACK_END_AUTH_MISMATCH = _unavailable(
+    "XF-BE-AUTH-MISMATCH", "refused a password that the directory accepted", 502, severity=Severity.ALARM
+)
+BACK_END_LOGIN_REFUSED = _unavailable("XF-BE-LOGIN-REFUSED", "refused the login for now", 503, retry=10)
+
+# The connection itself
+TOO_MANY_CONNECTIONS = Reason(
+    "XF-LIMIT", "connections", 503, "LIMIT", "SYS/TEMP", "Too many connections.", Severity.FAULT, retry_after=10
+)
+DRAINING = Reason(
+    "XF-DRAIN", "the service is stopping", 503, "UNAVAILABLE", "SYS/TEMP", "The service is stopping.", retry_after=30
+)
+CLIENT_TIMEOUT = Reason(
+    "XF-CLIENT-TIMEOUT", "the client was too slow", 408, "UNAVAILABLE", "SYS/TEMP", "Time-out; try again."
+)
+CLIENT_IDLE = Reason("XF-CLIENT-TIMEOUT", "phase=idle", 408, "UNAVAILABLE", "SYS/TEMP", "Closed after a long silence.")
+CLIENT_GONE = Reason("XF-CLIENT-GONE", "the client closed the connection", 499, "UNAVAILABLE", "SYS/TEMP", "Gone.")
+TOO_MANY_ERRORS = Reason(
+    "XF-BAD-COMMANDS", "too many bad commands", 400, "CLIENTBUG", "SYS/PERM", "Too many bad commands."
+)
+BAD_INPUT = Reason(
+    "XF-BAD-INPUT", "the client broke the protocol", 400, "CLIENTBUG", "SYS/PERM", "The input is not valid."
+)
+INTERNAL_ERROR = Reason(
+    "XF-INTERNAL",
+    "a fault in exfront",
+    500,
+    "UNAVAILABLE",
+    "SYS/TEMP",
+    "An internal fault; it is logged.",
+    Severity.ALARM,
+)

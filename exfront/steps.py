@@ -1,0 +1,89 @@
+"""The five steps that every connection takes: admit, authenticate, locate, route, relay; the one implementation.
+
+Mail, web and explain call these. No protocol syntax here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define
+from twisted.internet.interfaces import IReactorTime
+
+from exfront.auth.portal import Portal
+from exfront.because import Trace
+from exfront.decision import Decision, Refuse, Relay, SessionRecord
+from exfront.facts import Facts, Identity, World
+from exfront.interfaces import IBackEndDialer, IDirectory
+from exfront.names import LookupKey
+from exfront.reasons import MAILBOX_NOT_FOUND, NO_MAILBOX, Refused
+from exfront.routing import decide
+from exfront.secret import Secret
+from exfront.sessions import Session, SessionTable
+from exfront.topology import Mailbox, Protocol
+
+
+@define(eq=False)
+class Steps:
+    """The steps over built objects; `world` gives what is known of the servers now."""
+
+    sessions: SessionTable
+    portal: Portal
+    directory: IDirectory
+    dialer: IBackEndDialer
+    world: Callable[[], World]
+    clock: IReactorTime
+
+    def admit(self, protocol: Protocol, listener: str, address: str, port: int, secure: bool) -> Session:
+        """Enter a connection in the session table. Raises `Refused`."""
+        began = self.clock.seconds()
+        session = self.sessions.open(protocol, listener, address, port, secure)
+        session.record.steps["admit"] = self.clock.seconds() - began
+        return session
+
+    async def authenticate(self, record: SessionRecord, name: bytes, secret: Secret) -> Identity:
+        """Who is it? `name` is the login name as typed. Raises `Refused`; times and names go to `record`."""
+        began = self.clock.seconds()
+        try:
+            identity = await self.portal.authenticate(name, secret, record)
+        finally:
+            record.steps["authenticate"] = self.clock.seconds() - began
+        return identity
+
+    async def locate(
+        self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey] = (), trace: Trace | None = None
+    ) -> Mailbox | None:
+        """The mailbox to open: the one `named`, else the identity's own; None for an anonymous request that names none.
+
+        Raises `Refused`.
+        """
+        began = self.clock.seconds()
+        try:
+            mailbox = await self._locate(identity, named, trace)
+        finally:
+            record.steps["locate"] = self.clock.seconds() - began
+        if mailbox is not None:
+            record.mailbox = mailbox.addresses[0] if mailbox.addresses else mailbox.account_name
+        return mailbox
+
+    def route(self, record: SessionRecord, facts: Facts) -> Relay:
+        """Decide. Raises `Refused` for a decision that refuses."""
+        began = self.clock.seconds()
+        decision: Decision = decide(facts, self.world())
+        record.steps["route"] = self.clock.seconds() - began
+        record.decision = type(decision).__name__
+        if isinstance(decision, Refuse):
+            raise Refused(decision.reason, decision.detail)
+        record.back_end = decision.server.name
+        return decision
+
+    async def _locate(self, identity: Identity, named: Sequence[LookupKey], trace: Trace | None) -> Mailbox | None:
+        if named:
+            mailbox = await self.directory.find(named, trace)
+            if mailbox is None:
+                raise Refused(MAILBOX_NOT_FOUND)
+        else:
+            mailbox = identity.account
+        if mailbox is not None and not mailbox.home_server:
+            raise Refused(MAILBOX_NOT_FOUND if named else NO_MAILBOX, mailbox.dn)
+        return mailbox
