@@ -13,8 +13,9 @@ from exfront.topology import Mailbox, Protocol, Topology
 class Identity:
     """Who a client proved to be. `account` is None for an anonymous request.
 
-    `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for the
-    log-on at the next hop, `names_mailbox` the keys of another mailbox that the login named (``DOMAIN/user/alias``).
+    `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for
+    the log-on at the next hop, `names_mailbox` the keys of another mailbox that the login named
+    (``DOMAIN/user/alias``).
     """
 
     account: Mailbox | None

@@ -1,6 +1,6 @@
-"""Every limit and time-out of exfront, with its unit and why that number. [limits] in exfront.toml takes its defaults here.
+"""Every limit and time-out of exfront, with its unit and why that number.
 
-Times are seconds, sizes octets.
+[limits] in exfront.toml takes its defaults here. Times are seconds, sizes octets.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ LDAP_SEARCH_TIME = 5.0
 LDAP_LOOKUP_TIME = 10.0
 LDAP_SIZE_LIMIT = 2  # S-DIR-8: two entries are enough to know that a name is ambiguous
 LDAP_PDU_OCTETS = 512 * 1024  # S-DIR-8: ldaptor decodes in quadratic time
+LDAP_PDU_ELEMENTS = 8192  # the other factor of that square; 5,000 addresses of one mailbox fit
+LDAP_PDU_DEPTH = 16  # S-DIR-8: nested elements; a search result has 5
+LDAP_SEARCHES = 50  # outstanding at once; OpenLDAP closes a connection at 100 (conn_max_pending)
 LDAP_BIND_CONNECTIONS = 8  # one bind at a time on each (S-AUTH-2)
 LDAP_RECONNECT_FIRST = 1.0  # back-off after a lost connection ...
 LDAP_RECONNECT_MOST = 60.0  # ... and its ceiling
@@ -65,6 +68,7 @@ ALERT_CHARACTERS = 400  # S-MAIL-9: of a back end's [ALERT]
 TCP_KEEPALIVE = 120  # S-MAIL-12
 
 # --- HTTP (S-HTTP)
+HTTP_METHOD_OCTETS = 64  # S-HTTP-1: the longest in IANA's registry has 17
 HTTP_TARGET_OCTETS = 8 * 1024  # S-HTTP-8
 HTTP_HEAD_OCTETS = 64 * 1024  # S-HTTP-8: without the Authorization line
 HTTP_LINE_OCTETS = 16 * 1024  # S-HTTP-8

@@ -78,8 +78,8 @@ def parse_login(text: str) -> LoginName:
 def mailbox_keys(name: str, smtp_domain: str = "") -> tuple[LookupKey, ...]:
     """The keys of a mailbox named in a URL or as the third part of a login: an address, or an alias.
 
-    With `smtp_domain` an alias means the address ``alias@smtp_domain`` first (explicit logon, comment 9 of the 2000/2003
-    document). Raises `BadName`.
+    With `smtp_domain` an alias means the address ``alias@smtp_domain`` first (explicit logon, comment 9 of the
+    2000/2003 document). Raises `BadName`.
     """
     _check(name)
     if "@" in name:

@@ -39,7 +39,7 @@ class Session:
     @property
     def client(self) -> str:
         """Address and port of the client, as logs write it."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return _client(self.address, self.port)
 
 
 @define(eq=False)
@@ -90,6 +90,12 @@ class SessionTable:
         record.client = session.client
         return record
 
+    def refused_record(self, protocol: Protocol, listener: str, address: str, port: int) -> SessionRecord:
+        """The record of a connection that was not let in."""
+        record = self._record("-", protocol, listener)
+        record.client = _client(address, port)
+        return record
+
     def finished(self, record: SessionRecord) -> None:
         """Show a finished record to all observers."""
         for observer in self.observers:
@@ -119,6 +125,10 @@ class SessionTable:
 
     def _record(self, identifier: str, protocol: str, listener: str) -> SessionRecord:
         return SessionRecord(identifier, protocol, "-", listener, started=self.wall_clock())
+
+
+def _client(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _network(address: str) -> str:

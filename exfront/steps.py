@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from attrs import define
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
 from exfront.auth.portal import Portal
 from exfront.because import Trace
@@ -40,6 +40,19 @@ class Steps:
         session = self.sessions.open(protocol, listener, address, port, secure)
         session.record.steps["admit"] = self.clock.seconds() - began
         return session
+
+    def accept(
+        self, protocol: Protocol, listener: str, secure: bool, build: Callable[[Session], IProtocol], address: IAddress
+    ) -> IProtocol | None:
+        """Admit a connection from `address` and build its protocol; None, and a log line, where it is refused."""
+        host, port = str(getattr(address, "host", "")), int(getattr(address, "port", 0))
+        try:
+            return build(self.admit(protocol, listener, host, port, secure))
+        except Refused as refused:
+            record = self.sessions.refused_record(protocol, listener, host, port)
+            record.refuse(refused.reason, refused.detail)
+            self.sessions.finished(record)
+            return None
 
     async def authenticate(self, record: SessionRecord, name: bytes, secret: Secret) -> Identity:
         """Who is it? `name` is the login name as typed. Raises `Refused`; times and names go to `record`."""

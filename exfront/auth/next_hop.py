@@ -9,8 +9,8 @@ from exfront.topology import LoginAs
 def login_name(identity: Identity, login_as: LoginAs) -> bytes:
     """The user name for the back end's login.
 
-    `typed` passes on the octets that the client typed; the others, in UTF-8, are the directory's own spelling, and fall back to the account
-    name where the entry has no such value.
+    `typed` passes on the octets that the client typed; the others, in UTF-8, are the directory's own spelling, and fall
+    back to the account name where the entry has no such value.
     """
     account = identity.account
     if account is None or login_as == "typed":

@@ -1,4 +1,4 @@
-"""Kinds of values that a setting may have beyond TOML's own; each reads text and raises ValueError saying what is allowed."""
+"""Kinds of values beyond TOML's own; each reads text and raises ValueError saying what is allowed."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ class Settings:
 
     directory: DirectorySection
     listener: tuple[ListenerSection, ...]
-    authentication: AuthenticationSection = AuthenticationSection()
-    back_ends: BackEndsSection = BackEndsSection()
-    tls: TlsSection = TlsSection()
+    authentication: AuthenticationSection = Factory(AuthenticationSection)
+    back_ends: BackEndsSection = Factory(BackEndsSection)
+    tls: TlsSection = Factory(TlsSection)
     server: tuple[ServerSection, ...] = ()
     virtual_site: tuple[VirtualSiteSection, ...] = ()
     limits: LimitsSection = Factory(LimitsSection)
-    log: LogSection = LogSection()
-    control: ControlSection = ControlSection()
+    log: LogSection = Factory(LogSection)
+    control: ControlSection = Factory(ControlSection)

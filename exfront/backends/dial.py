@@ -1,0 +1,175 @@
+"""Connects to back ends: resolves, asks the allow list, connects to the checked address, verifies TLS."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IResolutionReceiver,
+)
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from exfront.backends.allowed import AllowList
+from exfront.backends.handshake import Handshake
+from exfront.config.limits import LimitsSection
+from exfront.decision import Relay
+from exfront.interfaces import IBackEndDialer
+from exfront.net.tls import client_options
+from exfront.reasons import (
+    BACK_END_CONNECT_TIMEOUT,
+    BACK_END_NO_ADDRESS,
+    BACK_END_REFUSED,
+    Reason,
+    Refused,
+)
+from exfront.topology import Protocol, Server
+
+
+@implementer(IBackEndDialer)
+@define(eq=False)
+class Dialer:
+    """`settings` is [limits]; `ca_file` the PEM file for servers that name none, empty for the system's authorities."""
+
+    reactor: Any
+    settings: LimitsSection
+    allowed: AllowList
+    ca_file: str = ""
+    _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
+    _tls: dict[tuple[str, str], IOpenSSLClientConnectionCreator] = field(factory=dict)
+
+    def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """See `IBackEndDialer`."""
+        return Deferred.fromCoroutine(self._dial(relay, factory))
+
+    def start_tls(self, relay: Relay, protocol: IProtocol) -> Deferred[None]:
+        """See `IBackEndDialer`."""
+        return self._handshakes[protocol].start_tls(self._options(relay.server), relay.server.name)
+
+    async def _dial(self, relay: Relay, factory: IProtocolFactory) -> IProtocol:
+        server, port = relay.server, relay.service.port
+        began = self.reactor.seconds()
+        refused = Refused(BACK_END_NO_ADDRESS, f"host={server.host}")
+        for address in await self._allowed_addresses(server, port):
+            left = self.settings.back_end_connect_time - (self.reactor.seconds() - began)
+            if left <= 0:
+                break
+            try:
+                return await self._connect(relay, factory, address, left)
+            except Refused as why:
+                refused = why
+                if why.reason is not BACK_END_REFUSED and why.reason is not BACK_END_CONNECT_TIMEOUT:
+                    break
+        raise refused
+
+    async def _connect(self, relay: Relay, factory: IProtocolFactory, address: str, seconds: float) -> IProtocol:
+        handshake = Handshake(factory, self.reactor, self._forget)
+        where = f"host={relay.server.host} address={address} port={relay.service.port}"
+        try:
+            await self._endpoint(address, relay.service.port, seconds).connect(self._around(handshake, relay))
+        except ConnectionRefusedError:
+            raise Refused(BACK_END_REFUSED, where) from None
+        except TimeoutError:
+            raise Refused(BACK_END_CONNECT_TIMEOUT, where) from None
+        except ConnectError as error:
+            raise Refused(BACK_END_REFUSED, f"{where} error={type(error).__name__}") from None
+        protocol = await handshake.ready(relay.service.tls == "implicit", where)
+        self._handshakes[protocol] = handshake
+        return protocol
+
+    def _around(self, handshake: Handshake, relay: Relay) -> IProtocolFactory:
+        """The factory that the endpoint sees: TLS from the first octet where the service has it."""
+        plain = _Once(handshake)
+        if relay.service.tls != "implicit":
+            return plain
+        return TLSMemoryBIOFactory(self._options(relay.server), True, plain)
+
+    def _endpoint(self, address: str, port: int, seconds: float) -> TCP4ClientEndpoint | TCP6ClientEndpoint:
+        if ":" in address:
+            return TCP6ClientEndpoint(self.reactor, address, port, timeout=seconds)
+        return TCP4ClientEndpoint(self.reactor, address, port, timeout=seconds)
+
+    def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
+        key = (server.host, server.ca_file or self.ca_file)
+        if key not in self._tls:
+            self._tls[key] = client_options(*key)
+        return self._tls[key]
+
+    def _forget(self, protocol: IProtocol) -> None:
+        self._handshakes.pop(protocol, None)
+
+    async def _allowed_addresses(self, server: Server, port: int) -> list[str]:
+        """The addresses of the server that may be connected to. Raises `Refused` when there is none."""
+        addresses = [server.address] if server.address else await self._resolve(server.host)
+        refusal: Reason = BACK_END_NO_ADDRESS
+        allowed = []
+        for address in addresses:
+            why = self.allowed.refusal(address, port)
+            if why is None:
+                allowed.append(address)
+            else:
+                refusal = why
+        if not allowed:
+            raise Refused(refusal, f"host={server.host} addresses={','.join(addresses)} port={port}")
+        return allowed
+
+    async def _resolve(self, host: str) -> list[str]:
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            pass
+        resolver: IHostnameResolver = self.reactor.nameResolver
+        done: Deferred[list[str]] = Deferred()
+        resolver.resolveHostName(_Addresses(done.callback), host)
+        done.addTimeout(self.settings.back_end_connect_time, self.reactor)
+        try:
+            return await done
+        except TimeoutError:
+            raise Refused(BACK_END_NO_ADDRESS, f"host={host} error=slow DNS") from None
+
+
+class _Once(Factory):
+    """Gives the one protocol it was made for."""
+
+    noisy = False
+
+    def __init__(self, handshake: Handshake) -> None:
+        self._handshake = handshake
+
+    def buildProtocol(self, addr: IAddress | None) -> Handshake:
+        self._handshake.address = addr
+        return self._handshake
+
+
+@implementer(IResolutionReceiver)
+class _Addresses:
+    """Collects what the resolver finds."""
+
+    def __init__(self, done: Callable[[list[str]], object]) -> None:
+        self._done = done
+        self._found: list[str] = []
+
+    def resolutionBegan(self, resolutionInProgress: object) -> None:
+        """Nothing is needed of it."""
+
+    def addressResolved(self, address: IAddress) -> None:
+        """One more."""
+        if isinstance(address, IPv4Address | IPv6Address) and address.host not in self._found:
+            self._found.append(address.host)
+
+    def resolutionComplete(self) -> None:
+        """All are there."""
+        self._done(self._found)

@@ -1,0 +1,147 @@
+"""A shim between a back end's transport and the protocol on it, which waits for verified TLS (S-ROUTE-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from exfront import limits
+from exfront.net.tls import certificate_fault
+from exfront.reasons import (
+    BACK_END_CERTIFICATE,
+    BACK_END_CONNECT_TIMEOUT,
+    BACK_END_LOGIN_LOST,
+    BACK_END_PROTOCOL,
+    BACK_END_REFUSED,
+    Reason,
+    Refused,
+)
+
+
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
+class Handshake(Protocol):
+    """Passes every event to the protocol that `factory` builds; builds it only when the handshake is through.
+
+    `transport.connect` fires before a certificate was looked at, so "connected" is `handshakeCompleted` here.
+    """
+
+    def __init__(self, factory: IProtocolFactory, clock: IReactorTime, gone: Callable[[IProtocol], None]) -> None:
+        self.address: IAddress | None = None
+        self._factory = factory
+        self._clock = clock
+        self._gone = gone
+        self._inner: IProtocol | None = None
+        self._waiting: Deferred[None] | None = None
+        self._deadline: IDelayedCall | None = None
+        self._where = ""
+        self._timed_out = False
+        self._lost: Failure | None = None
+
+    async def ready(self, tls: bool, where: str) -> IProtocol:
+        """The inner protocol on its transport, after the handshake where `tls` says so. Raises `Refused`."""
+        self._where = where
+        if tls:
+            await self._wait()
+        if self._lost is not None:
+            raise Refused(BACK_END_REFUSED, f"{where} error=closed at once")
+        assert self.address is not None and self.transport is not None
+        inner = self._factory.buildProtocol(self.address)
+        if inner is None:
+            raise Refused(BACK_END_REFUSED, f"{where} error=not wanted any more")
+        self._inner = inner
+        inner.makeConnection(self.transport)
+        return inner
+
+    def start_tls(self, options: IOpenSSLClientConnectionCreator, where: str) -> Deferred[None]:
+        """Begin TLS now; fires when the certificate was verified, fails with `Refused`."""
+        transport: Any = self.transport
+        self._where = f"host={where}"
+        if self._lost is not None:
+            return Deferred.fromCoroutine(self._raise_lost())
+        transport.startTLS(options)
+        return self._wait()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up, and the peer's certificate and name were accepted."""
+        self._fire(None)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on."""
+        if self._inner is not None:
+            self._inner.dataReceived(data)
+
+    def readConnectionLost(self) -> None:
+        """Pass a half close on; to a protocol that knows none it is the end."""
+        if IHalfCloseableProtocol.providedBy(self._inner):
+            self._inner.readConnectionLost()
+        elif self.transport is not None:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Pass on."""
+        if IHalfCloseableProtocol.providedBy(self._inner):
+            self._inner.writeConnectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Pass on; while a handshake is waited for this is its failure."""
+        self._lost = reason
+        self._fire(Refused(self._reason(reason), self._detail(reason)))
+        if self._inner is not None:
+            self._gone(self._inner)
+            self._inner.connectionLost(reason)
+
+    def _wait(self) -> Deferred[None]:
+        if self._lost is not None:
+            return Deferred.fromCoroutine(self._raise_lost())
+        self._waiting = Deferred(lambda _: self._give_up())
+        self._deadline = self._clock.callLater(limits.BACK_END_TLS_TIME, self._too_slow)
+        return self._waiting
+
+    async def _raise_lost(self) -> None:
+        assert self._lost is not None
+        raise Refused(self._reason(self._lost), self._detail(self._lost))
+
+    def _too_slow(self) -> None:
+        self._timed_out = True
+        self._give_up()
+
+    def _give_up(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def _fire(self, refused: Refused | None) -> None:
+        waiting, self._waiting = self._waiting, None
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        if waiting is None or waiting.called:
+            return
+        if refused is None:
+            waiting.callback(None)
+        else:
+            waiting.errback(refused)
+
+    def _reason(self, failure: Failure) -> Reason:
+        if self._timed_out:
+            return BACK_END_CONNECT_TIMEOUT
+        if certificate_fault(failure):
+            return BACK_END_CERTIFICATE
+        return BACK_END_PROTOCOL if "SSL" in type(failure.value).__module__ else BACK_END_LOGIN_LOST
+
+    def _detail(self, failure: Failure) -> str:
+        what = certificate_fault(failure, self.transport) or type(failure.value).__name__
+        return f"{self._where} TLS: {what}"

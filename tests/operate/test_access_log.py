@@ -1,0 +1,116 @@
+"""The access log's lines and its behaviour on a broken stream."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from exfront.config.log import LogSection
+from exfront.decision import SessionRecord
+from exfront.interfaces import IRecordObserver
+from exfront.operate.access_log import AccessLog, FlushOnStop, json_line, open_access_log, w3c_line
+from exfront.reasons import BACK_END_REFUSED
+
+
+def record(**more: object) -> SessionRecord:
+    made = SessionRecord("5e55", "imap4", "192.0.2.7:5000", "imap4@0.0.0.0:143", started=1_000_000.25)
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+class LineTests(SynchronousTestCase):
+    def test_both_statuses_and_the_reason_stand_in_a_line(self) -> None:
+        """S-OPS-15: one line with both status columns, Reason, octets and times."""
+        line = w3c_line(
+            record(
+                user="alice",
+                back_end="chicago",
+                front_end_status="NO",
+                back_end_status="-",
+                reason=BACK_END_REFUSED,
+                octets_in=12,
+                octets_out=34,
+                steps={"admit": 0.5, "authenticate": 0.25},
+            )
+        )
+        self.assertEqual(
+            line,
+            "1970-01-12 13:46:40.250 5e55 192.0.2.7:5000 imap4 imap4@0.0.0.0:143 alice - - - - - chicago NO - "
+            "XF-BE-REFUSED connection+refused 12 34 0.000000 0.500000 0.250000 - - - -\n",
+        )
+
+    def test_hostile_text_stays_one_field_of_one_line(self) -> None:
+        """S-HTTP-40: controls, quotes and backslashes are escaped, long values cut."""
+        line = w3c_line(record(user='a\r\nb "c" \\ \x1b]0;x\x07\x85\u2028', target="/" + "x" * 5000))
+        self.assertEqual(line.count("\n"), 1)
+        self.assertIn(r"a\x0d\x0ab+\x22c\x22+\x5c+\x1b]0;x\x07\x85\x2028", line)
+        self.assertLess(len(line), 1500)
+        self.assertEqual(len(line.split(" ")), 26)
+
+    def test_json_holds_the_same(self) -> None:
+        """S-HTTP-40: JSON escapes by itself."""
+        line = json_line(record(user="a\nb", reason=BACK_END_REFUSED))
+        self.assertEqual(line.count("\n"), 1)
+        read = json.loads(line)
+        self.assertEqual((read["cs-username"], read["x-reason"]), ("a\nb", "XF-BE-REFUSED"))
+
+
+class _Broken(io.StringIO):
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+class AccessLogTests(SynchronousTestCase):
+    def test_lines_are_written_together_within_a_moment(self) -> None:
+        out, clock = io.StringIO(), Clock()
+        log = AccessLog(out, clock, w3c_line)
+        verifyObject(IRecordObserver, log)
+        log.finished(record())
+        log.finished(record())
+        self.assertEqual(out.getvalue(), "")
+        clock.advance(0.2)
+        self.assertEqual(out.getvalue().count("\n"), 2)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_a_full_disk_drops_lines_and_nothing_else(self) -> None:
+        """S-OPS-9: log trouble never stops the service; what was dropped is told once it is back."""
+        out, clock = _Broken(), Clock()
+        log = AccessLog(out, clock, w3c_line)
+        for _ in range(3):
+            log.finished(record())
+            clock.advance(0.2)
+        self.assertEqual(log.dropped, 3)
+        out.full = False
+        log.finished(record())
+        clock.advance(0.2)
+        self.assertEqual((log.dropped, out.getvalue().count("\n")), (0, 1))
+
+    def test_a_stop_writes_what_is_queued(self) -> None:
+        out = io.StringIO()
+        log = AccessLog(out, Clock(), w3c_line)
+        log.finished(record())
+        FlushOnStop(log).stopService()
+        self.assertEqual(out.getvalue().count("\n"), 1)
+
+    def test_a_new_file_begins_with_its_fields_and_is_private(self) -> None:
+        """S-OPS-1: log files are readable by their owner only."""
+        file = Path(self.mktemp())
+        for _ in range(2):
+            log = open_access_log(LogSection(access=file), Clock())
+            log.finished(record())
+            log.flush()
+            log.out.close()
+        lines = file.read_text().splitlines()
+        self.assertEqual([line.startswith("#") for line in lines], [True, True, False, False])
+        self.assertEqual(len(lines[1].split()) - 1, len(lines[2].split()))
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)

@@ -1,0 +1,89 @@
+"""A directory in memory, and a password check over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from exfront.because import Trace
+from exfront.interfaces import ICheckPasswords, IDirectory
+from exfront.names import KeyKind, LookupKey
+from exfront.reasons import AMBIGUOUS_LOGIN, WRONG_PASSWORD, Reason, Refused
+from exfront.secret import Secret
+from exfront.topology import Mailbox
+
+
+def mailbox(name: str, home_server: str = "chicago", **more: object) -> Mailbox:
+    """An account ``name@fourthcoffee.com`` with its mailbox on `home_server`."""
+    values: dict[str, object] = {
+        "dn": f"cn={name},cn=Users,dc=fourthcoffee,dc=com",
+        "account_id": f"id-{name}",
+        "account_name": name,
+        "upn": f"{name}@fourthcoffee.com",
+        "alias": name,
+        "addresses": (f"{name}@fourthcoffee.com",),
+        "home_server": home_server,
+    }
+    return Mailbox(**{**values, **more})  # type: ignore[arg-type]
+
+
+def _values(entry: Mailbox, kind: KeyKind) -> Iterable[str]:
+    return {
+        KeyKind.ACCOUNT: (entry.account_name,),
+        KeyKind.UPN: (entry.upn,),
+        KeyKind.ADDRESS: entry.addresses,
+        KeyKind.ALIAS: (entry.alias,),
+    }[kind]
+
+
+@implementer(IDirectory)
+@define(eq=False)
+class MemoryDirectory:
+    """Finds among `entries`; `fault` fails every look-up; `asked` are the keys of all look-ups so far."""
+
+    entries: list[Mailbox] = field(factory=list)
+    fault: BaseException | None = None
+    asked: list[tuple[LookupKey, ...]] = field(factory=list)
+
+    def find(self, keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
+        self.asked.append(tuple(keys))
+        if self.fault is not None:
+            return fail(self.fault)
+        for key in keys:
+            found = [entry for entry in self.entries if key.value.lower() in map(str.lower, _values(entry, key.kind))]
+            if len(found) > 1:
+                return fail(Refused(AMBIGUOUS_LOGIN))
+            if found:
+                return succeed(found[0])
+        return succeed(None)
+
+
+@implementer(ICheckPasswords)
+@define(eq=False)
+class MemoryPasswords:
+    """Passwords by account name.
+
+    `fault` answers every check with that reason. With `hold` set a check waits in `held` until the test fires it.
+    `checked` are the account names of all checks so far.
+    """
+
+    passwords: dict[str, bytes] = field(factory=dict)
+    fault: Reason | None = None
+    hold: bool = False
+    held: list[Deferred[str]] = field(factory=list)
+    checked: list[str] = field(factory=list)
+
+    def check(self, account: Mailbox, secret: Secret) -> Deferred[str]:
+        self.checked.append(account.account_name)
+        if self.hold:
+            waiting: Deferred[str] = Deferred()
+            self.held.append(waiting)
+            return waiting
+        if self.fault is not None:
+            return fail(Refused(self.fault))
+        if self.passwords.get(account.account_name) != secret.reveal():
+            return fail(Refused(WRONG_PASSWORD))
+        return succeed("memory")

@@ -1,0 +1,80 @@
+"""Real steps over a directory, passwords and a dialer in memory."""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from exfront.auth.portal import Portal
+from exfront.config.limits import LimitsSection
+from exfront.decision import SessionRecord
+from exfront.facts import World
+from exfront.interfaces import IRecordObserver
+from exfront.sessions import Session, SessionTable
+from exfront.steps import Steps
+from exfront.topology import Protocol, Server, Service, Topology
+from tests.support.dialer import MemoryDialer
+from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
+
+
+@implementer(IRecordObserver)
+@define(eq=False)
+class Records:
+    """Keeps finished records in their order."""
+
+    all: list[SessionRecord] = field(factory=list)
+
+    def finished(self, record: SessionRecord) -> None:
+        self.all.append(record)
+
+
+def server(name: str, **more: object) -> Server:
+    """A mailbox server ``name.fourthcoffee.com`` with the standard ports, without TLS."""
+    values: dict[str, object] = {
+        "name": name,
+        "host": f"{name}.fourthcoffee.com",
+        "imap4": Service(143),
+        "pop3": Service(110),
+        "http": Service(80),
+    }
+    return Server(**{**values, **more})  # type: ignore[arg-type]
+
+
+@define(eq=False)
+class SmallWorld:
+    """The small world of the tests: alice on chicago, bob on dallas, carol without a mailbox; and its parts.
+
+    Passwords are ``secret-`` and the name. `steps` is the real thing over the parts.
+    """
+
+    clock: Clock = field(factory=Clock)
+    limits: LimitsSection = field(factory=LimitsSection)
+    records: Records = field(factory=Records)
+    dialer: MemoryDialer = field(factory=MemoryDialer)
+    servers: tuple[Server, ...] = field(factory=lambda: (server("chicago"), server("dallas")))
+    directory: MemoryDirectory = field(
+        factory=lambda: MemoryDirectory(
+            [mailbox("alice", "chicago"), mailbox("bob", "dallas"), mailbox("carol", "")],
+        )
+    )
+    passwords: MemoryPasswords = field(
+        factory=lambda: MemoryPasswords({name: b"secret-" + name.encode() for name in ("alice", "bob", "carol")})
+    )
+    sessions: SessionTable = field(init=False)
+    steps: Steps = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
+        self.steps = Steps(
+            self.sessions,
+            Portal(self.directory, self.passwords),
+            self.directory,
+            self.dialer,
+            lambda: World(Topology(self.servers)),
+            self.clock,
+        )
+
+    def admit(self, protocol: Protocol, *, secure: bool = False) -> Session:
+        """A session of a client at 192.0.2.7."""
+        return self.steps.admit(protocol, f"{protocol}@0.0.0.0:0", "192.0.2.7", 5000, secure)

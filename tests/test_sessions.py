@@ -1,0 +1,70 @@
+"""The session table: limits by network, and draining."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront.config.limits import LimitsSection
+from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, Reason, Refused
+from exfront.sessions import Session, SessionTable
+
+
+class SessionTableTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.table = SessionTable(LimitsSection(connections=4, connections_per_address=2), Clock())
+
+    def open(self, address: str = "192.0.2.1") -> Session:
+        return self.table.open("imap4", "imap4@0.0.0.0:143", address, 5000, False)
+
+    def refusal(self, address: str = "192.0.2.1") -> Reason:
+        return self.assertRaises(Refused, self.open, address).reason
+
+    def test_one_address_over_its_limit_is_refused_and_others_are_not(self) -> None:
+        """S-OPS-4: the connection above an address's limit is refused; another address is not."""
+        self.open()
+        self.open()
+        self.assertIs(self.refusal(), TOO_MANY_CONNECTIONS)
+        self.open("192.0.2.2")
+
+    def test_an_ipv6_network_counts_as_one_address(self) -> None:
+        """S-OPS-4: a /64 is one subscriber."""
+        self.open("2001:db8::1")
+        self.open("2001:db8::2")
+        self.assertIs(self.refusal("2001:db8::3"), TOO_MANY_CONNECTIONS)
+        self.open("2001:db8:0:1::1")
+
+    def test_the_table_is_full(self) -> None:
+        """S-OPS-4: the limit of all connections."""
+        for last in range(4):
+            self.open(f"192.0.2.{last}")
+        self.assertIs(self.refusal("192.0.2.9"), TOO_MANY_CONNECTIONS)
+
+    def test_a_closed_session_gives_its_place_back_once(self) -> None:
+        first = self.open()
+        self.open()
+        self.table.close(first)
+        self.table.close(first)
+        self.open()
+        self.assertIs(self.refusal(), TOO_MANY_CONNECTIONS)
+
+    def test_draining_stops_all_refuses_newcomers_and_tells_when_empty(self) -> None:
+        """S-OPS-7: drain."""
+        session, told, stopped = self.open(), [], []
+        session.stop = lambda: stopped.append(session.id)
+        self.table.drain(lambda: told.append(len(self.table)))
+        self.assertEqual((stopped, told), ([session.id], []))
+        self.assertIs(self.refusal(), DRAINING)
+        self.table.close(session)
+        self.assertEqual(told, [0])
+
+    def test_draining_an_empty_table_ends_at_once(self) -> None:
+        told: list[bool] = []
+        self.table.drain(lambda: told.append(True))
+        self.assertEqual(told, [True])
+
+    def test_ids_differ_and_name_the_client(self) -> None:
+        one, two = self.open(), self.open()
+        self.assertNotEqual(one.id, two.id)
+        self.assertEqual((one.client, one.record.client), ("192.0.2.1:5000", "192.0.2.1:5000"))
+        self.assertEqual(self.open("2001:db8::1").client, "[2001:db8::1]:5000")

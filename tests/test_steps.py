@@ -1,0 +1,107 @@
+"""The five steps over a small world."""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront.config.limits import LimitsSection
+from exfront.facts import ANONYMOUS, Facts, Identity
+from exfront.names import mailbox_keys
+from exfront.reasons import (
+    MAILBOX_NOT_FOUND,
+    NO_MAILBOX,
+    PROTOCOL_NOT_SERVED,
+    SERVER_UNKNOWN,
+    TOO_MANY_CONNECTIONS,
+    WRONG_PASSWORD,
+    Refused,
+)
+from exfront.secret import Secret
+from tests.support.directory import MemoryDirectory, mailbox
+from tests.support.steps import SmallWorld, server
+
+
+class StepsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = SmallWorld()
+        self.steps = self.world.steps
+        self.record = self.world.admit("imap4").record
+
+    def logon(self, name: str) -> Identity:
+        secret = Secret(b"secret-" + name.encode())
+        return self.successResultOf(Deferred.fromCoroutine(self.steps.authenticate(self.record, name.encode(), secret)))
+
+    def refusal(self, coroutine: object) -> Refused:
+        failure = self.failureResultOf(Deferred.fromCoroutine(coroutine), Refused)  # type: ignore[arg-type]
+        value: Refused = failure.value
+        return value
+
+    def test_a_user_is_relayed_to_the_home_server(self) -> None:
+        identity = self.logon("alice")
+        box = self.successResultOf(Deferred.fromCoroutine(self.steps.locate(self.record, identity)))
+        relay = self.steps.route(self.record, Facts("imap4", identity, box))
+        self.assertEqual((relay.server.name, relay.service.port), ("chicago", 143))
+        self.assertEqual(
+            (self.record.user, self.record.mailbox, self.record.back_end, self.record.decision),
+            ("alice", "alice@fourthcoffee.com", "chicago", "Relay"),
+        )
+
+    def test_each_step_is_timed(self) -> None:
+        """S-OPS-15: the record holds the time of each step."""
+        identity = self.logon("alice")
+        box = self.successResultOf(Deferred.fromCoroutine(self.steps.locate(self.record, identity)))
+        self.steps.route(self.record, Facts("imap4", identity, box))
+        self.assertEqual(set(self.record.steps), {"admit", "authenticate", "locate", "route"})
+
+    def test_a_connection_over_its_limit_builds_nothing_and_leaves_a_line(self) -> None:
+        """S-OPS-4: a refused connection is closed without an octet, and logged with its limit's name."""
+        world = SmallWorld(limits=LimitsSection(connections_per_address=1))
+        address = IPv4Address("TCP", "192.0.2.9", 5000)
+        built = [
+            world.steps.accept("imap4", "imap4@0.0.0.0:143", False, lambda session: Protocol(), address)
+            for _ in range(2)
+        ]
+        self.assertEqual([protocol is None for protocol in built], [False, True])
+        self.assertEqual([record.reason for record in world.records.all], [TOO_MANY_CONNECTIONS])
+        self.assertIn("limit name=connections_per_address", world.records.all[0].detail)
+
+    def test_a_wrong_password_is_timed_and_refused(self) -> None:
+        refused = self.refusal(self.steps.authenticate(self.record, b"alice", Secret(b"wrong")))
+        self.assertIs(refused.reason, WRONG_PASSWORD)
+        self.assertIn("authenticate", self.record.steps)
+
+    def test_another_mailbox_keeps_the_callers_identity(self) -> None:
+        """S-AUTH-15: a named mailbox decides the server; the identity stays the caller's."""
+        identity = self.logon("alice")
+        box = self.successResultOf(
+            Deferred.fromCoroutine(self.steps.locate(self.record, identity, mailbox_keys("bob")))
+        )
+        relay = self.steps.route(self.record, Facts("http", identity, box, explicit_logon=True))
+        self.assertEqual((relay.server.name, identity.account and identity.account.account_name), ("dallas", "alice"))
+
+    def test_no_mailbox_and_no_such_mailbox_differ(self) -> None:
+        identity = self.logon("carol")
+        own = self.refusal(self.steps.locate(self.record, identity))
+        named = self.refusal(self.steps.locate(self.record, identity, mailbox_keys("nobody")))
+        without = self.refusal(self.steps.locate(self.record, identity, mailbox_keys("carol")))
+        self.assertEqual([own.reason, named.reason, without.reason], [NO_MAILBOX, MAILBOX_NOT_FOUND, MAILBOX_NOT_FOUND])
+
+    def test_an_anonymous_request_goes_where_the_configuration_says(self) -> None:
+        box = self.successResultOf(Deferred.fromCoroutine(self.steps.locate(self.record, ANONYMOUS)))
+        relay = self.steps.route(self.record, Facts("http", ANONYMOUS, box, named_server="dallas"))
+        self.assertEqual(relay.server.name, "dallas")
+
+    def test_an_unknown_home_server_and_a_missing_protocol_are_refused(self) -> None:
+        """S-DIR-4: a home server that is neither listed nor below a suffix is no target."""
+        self.world = SmallWorld(
+            servers=(server("chicago", pop3=None),),
+            directory=MemoryDirectory([mailbox("alice", "chicago"), mailbox("bob", "evil.example")]),
+        )
+        steps, record = self.world.steps, self.world.admit("pop3").record
+        for name, reason in (("alice", PROTOCOL_NOT_SERVED), ("bob", SERVER_UNKNOWN)):
+            identity = Identity(self.successResultOf(self.world.directory.find(mailbox_keys(name), None)))
+            facts = Facts("pop3", identity, identity.account)
+            self.assertIs(self.assertRaises(Refused, steps.route, record, facts).reason, reason)
