@@ -8,9 +8,9 @@ from collections.abc import Callable
 from attrs import define
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IReactorTCP, IStreamServerEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IReactorSocket
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -19,14 +19,14 @@ from exfront import limits
 _BACKLOG = 1024  # bursts after a back end's restart wait in the kernel
 
 
-class AdmittingFactory(Factory):
+class AdmittingFactory(ServerFactory):
     """Builds a protocol for each connection that `accept` lets in; the others are closed without an octet (S-OPS-4)."""
 
     noisy = False
 
     def __init__(self, accept: Callable[[IAddress], IProtocol | None], tls: CertificateOptions | None) -> None:
         self._accept = accept
-        self._tls = None if tls is None else TLSMemoryBIOFactory(tls, False, Factory())
+        self._tls = None if tls is None else TLSMemoryBIOFactory(tls, False, ServerFactory())
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
         """None closes the connection."""
@@ -41,11 +41,11 @@ class AdmittingFactory(Factory):
 class ListenerService(Service):
     """One listening socket, bound while the process may still bind low ports."""
 
-    reactor: IReactorTCP
+    reactor: IReactorSocket
     host: str
     port: int
-    factory: Factory
-    _port: IListeningPort | None = None
+    factory: ServerFactory
+    _listening: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
         """Bind. Raises `twisted.internet.error.CannotListenError`."""
@@ -59,27 +59,35 @@ class ListenerService(Service):
     def stopService(self) -> Deferred[None]:
         """Take no more connections; those that are open live on."""
         Service.stopService(self)
-        port, self._port = self._port, None
+        port, self._listening = self._listening, None
         stopped = None if port is None else port.stopListening()
         return succeed(None) if stopped is None else stopped
 
     def bound_port(self) -> int:
         """The port number in use: the configured one, or what the system chose for 0."""
-        return self.port if self._port is None else int(self._port.getHost().port)  # type: ignore[attr-defined]
+        return self.port if self._listening is None else int(self._listening.getHost().port)  # type: ignore[attr-defined]
 
     def _listen(self) -> None:
-        if self._port is not None:
+        if self._listening is not None:
             return
-        endpoint_class = TCP6ServerEndpoint if ":" in self.host else TCP4ServerEndpoint
-        endpoint: IStreamServerEndpoint = endpoint_class(self.reactor, self.port, backlog=_BACKLOG, interface=self.host)
-        bound: list[IListeningPort] = []
-        endpoint.listen(self.factory).addCallback(bound.append).addErrback(lambda failure: failure.raiseException())
-        self._port = bound[0]
-        _tune(self._port.getHandle())  # type: ignore[attr-defined]
+        with _bound(self.host, self.port) as listening:
+            self._listening = self.reactor.adoptStreamPort(listening.fileno(), listening.family, self.factory)
 
 
-def _tune(listening: socket.socket) -> None:
-    """Options that accepted sockets inherit on Linux: no Nagle delay, keepalive (S-MAIL-12)."""
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.TCP_KEEPALIVE)
+def _bound(host: str, port: int) -> socket.socket:
+    """A listening socket whose options accepted sockets inherit on Linux: no Nagle delay, keepalive (S-MAIL-12)."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listening.family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.TCP_KEEPALIVE)
+        listening.setblocking(False)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise CannotListenError(host, port, error) from None
+    return listening
