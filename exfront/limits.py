@@ -9,7 +9,10 @@ from __future__ import annotations
 CONNECTIONS = 10_000  # S-OPS-4: client connections in all
 CONNECTIONS_PER_ADDRESS = 200  # S-OPS-4: from one IPv4 /32 or IPv6 /64
 DRAIN_TIME = 30.0  # S-OPS-7: what a running request or session gets after SIGTERM
+BYE_SPREAD_TIME = 20.0  # S-OPS-7: IMAP4 clients come back at once, so they are sent away one after the other
 LAB_DRAIN_TIME = 5.0  # a person waits for the lab to end
+LAB_LINE_OCTETS = 64 * 1024  # of a client to the lab's mailbox servers; mbsync lists its UIDs on one line
+LAB_LITERAL_OCTETS = 16 * 1024 * 1024  # a mail with a photograph, held in memory
 
 # --- TLS
 TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
@@ -31,6 +34,7 @@ LDAP_SIZE_LIMIT = 2  # S-DIR-8: two entries are enough to know that a name is am
 LDAP_PDU_OCTETS = 512 * 1024  # S-DIR-8: ldaptor decodes in quadratic time
 LDAP_PDU_ELEMENTS = 8192  # the other factor of that square; 5,000 addresses of one mailbox fit
 LDAP_PDU_DEPTH = 16  # S-DIR-8: nested elements; a search result has 5
+LDAP_CLOSE_TIME = 1.0  # for the server to close after our unbind
 LDAP_SEARCHES = 50  # outstanding at once; OpenLDAP closes a connection at 100 (conn_max_pending)
 LDAP_BIND_CONNECTIONS = 8  # one bind at a time on each (S-AUTH-2)
 LDAP_RECONNECT_FIRST = 1.0  # back-off after a lost connection ...

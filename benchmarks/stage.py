@@ -1,0 +1,32 @@
+"""What every benchmark stands on: one mail site with exfront and nginx in front of its server chicago."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from benchmarks.nginx import Nginx
+from tests.support.exfront import ExFront
+from tests.support.mail_site import MailSite
+from tests.support.population import Person
+from tests.support.process import temporary_folder
+
+
+@define
+class Stage:
+    """Started servers, and one ordinary user who lives on chicago."""
+
+    site: MailSite = field(factory=lambda: MailSite(40))
+    front: ExFront = field(init=False)
+    nginx: Nginx = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        chicago = self.site.chicago
+        self.front = self.site.front
+        imap, http = (chicago.address, chicago.dovecot.imap), (chicago.address, chicago.apache.http)
+        self.nginx = Nginx(temporary_folder("nginx"), imap, http)
+        self.nginx.daemon.start()
+
+    @property
+    def user(self) -> Person:
+        """Lives on chicago."""
+        return self.site.living_on("chicago")[0]

@@ -1,0 +1,200 @@
+"""Reads the response to one request: octets of a back end in, events out (S-HTTP-27..30). Every fault is a 502."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import define, field, frozen
+
+from exfront import limits
+from exfront.wire.http1 import fields, grammar
+from exfront.wire.http1.body import Body, body_reader
+from exfront.wire.http1.chunked import DEFAULT_CHUNK_LIMITS, ChunkLimits
+from exfront.wire.http1.events import (
+    NO_BODY,
+    TRUNCATED,
+    UNTIL_CLOSE,
+    End,
+    Event,
+    Framing,
+    Headers,
+    Malformed,
+    ResponseHead,
+    Truncated,
+)  # fmt: skip
+from exfront.wire.http1.framing import declared, lives_on
+from exfront.wire.http1.inbox import Inbox
+from exfront.wire.http1.sections import SECTION_TOO_LONG, SectionLimits, SectionScanner
+
+BAD_STATUS_LINE = Malformed(502, "the status line is not HTTP/1.0 or HTTP/1.1, status, reason")
+TOO_MANY_INTERIM_RESPONSES = Malformed(502, "too many interim responses")
+
+_SWITCHING_PROTOCOLS = 101
+_WITHOUT_BODY = (204, 304)  # S-HTTP-29
+_DECISIVE = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+
+
+_HEAD = SectionLimits(
+    octets=limits.HTTP_RESPONSE_HEAD_OCTETS, line=limits.HTTP_RESPONSE_HEAD_OCTETS, lines=limits.HTTP_HEADER_LINES
+)
+
+
+@frozen
+class ResponseLimits:
+    """What a response may have at most: octets, lines, interim responses (S-HTTP-27, -28)."""
+
+    head: SectionLimits = _HEAD
+    chunks: ChunkLimits = DEFAULT_CHUNK_LIMITS
+    interim_responses: int = limits.HTTP_INTERIM_RESPONSES
+
+
+_DEFAULT = ResponseLimits()
+
+
+@define(eq=False, repr=False)
+class ResponseReader:
+    """The response to one request of `request_method`, its interim responses before it.
+
+    Put in octets with `receive`, take out events with `next_event` until it gives None. An interim response is a
+    `ResponseHead` with a 1xx status and nothing more. After a 101 nothing is read: when the caller asked for it, `rest`
+    belongs to the tunnel. After `End`, `Malformed` or `Truncated` nothing more comes; `surplus` says whether the server
+    sent more than it had declared, so that its connection must be dropped (S-HTTP-29).
+    """
+
+    _request_method: bytes
+    _limits: ResponseLimits = _DEFAULT
+    _inbox: Inbox = field(factory=Inbox, init=False)
+    _ended: bool = field(default=False, init=False)
+    _cut: bool = field(default=False, init=False)
+    _until_close: bool = field(default=False, init=False)
+    _over: bool = field(default=False, init=False)
+    _switched: bool = field(default=False, init=False)
+    _surplus: bool = field(default=False, init=False)
+    _interim_responses: int = field(default=0, init=False)
+    _body: Body | None = field(default=None, init=False)
+    _scanner: SectionScanner | None = field(default=None, init=False)
+
+    def receive(self, data: bytes) -> None:
+        """Take octets from the server; an empty `data` changes nothing."""
+        if self._over:
+            self._surplus = self._surplus or bool(data)
+        elif data:
+            self._inbox.add(data)
+
+    def end(self, *, clean: bool = True) -> None:
+        """The server has sent its last octet. Not `clean` (no close_notify, S-TLS-7): no body may end by it."""
+        self._ended = True
+        self._cut = not clean
+
+    @property
+    def rest(self) -> bytes:
+        """The octets that were not read: behind a 101 they belong to the tunnel."""
+        return bytes(memoryview(self._inbox.octets)[self._inbox.start :])
+
+    @property
+    def buffered(self) -> int:
+        """How many octets are held."""
+        return len(self._inbox)
+
+    @property
+    def surplus(self) -> bool:
+        """Whether octets came behind the declared end of the response."""
+        return self._surplus
+
+    def next_event(self) -> Event | None:
+        """The next event; None when there is none before more octets come, or none at all."""
+        if self._over or self._switched:
+            return None
+        event: Event | None
+        if self._body is None:
+            event = self._head()
+        else:
+            event = self._body.next_event(self._ended)
+            if self._until_close and self._cut and isinstance(event, End):
+                event = TRUNCATED
+        if isinstance(event, Malformed):
+            event = Malformed(502, event.text)
+        if isinstance(event, End | Malformed | Truncated):
+            self._finish()
+        return event
+
+    def _finish(self) -> None:
+        self._over = True
+        self._surplus = len(self._inbox) > 0
+        self._inbox.skip(len(self._inbox))
+
+    def _head(self) -> ResponseHead | Malformed | Truncated | None:
+        if self._scanner is None:
+            head = self._easy_head()
+            if head is not None:
+                return head
+        return self._hard_head()
+
+    def _easy_head(self) -> ResponseHead | Malformed | None:
+        """A head that is there as a whole and without fault; None for any other."""
+        octets, begin = self._inbox.octets, self._inbox.start
+        end = octets.find(b"\r\n\r\n", begin, begin + self._limits.head.easy) + 4
+        line = grammar.STATUS_LINE.match(octets, begin) if end >= 4 else None
+        if line is None:
+            return None
+        section = bytes(octets[line.end() : end])
+        if not grammar.FIELD_SECTION.fullmatch(section):
+            return None
+        headers = fields.parse(section)
+        if len(headers) > self._limits.head.lines:
+            return None
+        self._inbox.skip(end - begin)
+        return self._begin(line, headers)
+
+    def _hard_head(self) -> ResponseHead | Malformed | Truncated | None:
+        """A head that comes in pieces or is faulty."""
+        if self._scanner is None:
+            self._scanner = SectionScanner(self._limits.head, _StatusLine(self._limits.head.octets))
+        length = self._scanner.scan(self._inbox)
+        if not isinstance(length, int):
+            return TRUNCATED if length is None and self._ended else length
+        self._scanner = None
+        head = self._inbox.take(length)
+        line = grammar.STATUS_LINE.match(head)
+        assert line is not None  # a scanner that found the end has met the start line
+        return self._begin(line, fields.parse(head[line.end() :]))
+
+    def _begin(self, line: re.Match[bytes], headers: Headers) -> ResponseHead | Malformed:
+        minor, status, reason = int(line[1]), int(line[2]), line[3] or b""
+        found = fields.gather(headers, _DECISIVE)
+        body = declared(found.get(b"content-length", ()), found.get(b"transfer-encoding", ()), minor)
+        if isinstance(body, Malformed):
+            return body
+        framing = self._framing(status, body)
+        keep_alive = lives_on(found.get(b"connection", ()), minor) and framing is not UNTIL_CLOSE
+        head = ResponseHead(status, reason, minor, headers, framing, keep_alive)
+        return self._interim(head) if status < 200 else self._final(head)
+
+    def _framing(self, status: int, declared_body: Framing | None) -> Framing:
+        if status < 200 or status in _WITHOUT_BODY or self._request_method == b"HEAD":
+            return NO_BODY
+        return UNTIL_CLOSE if declared_body is None else declared_body
+
+    def _interim(self, head: ResponseHead) -> ResponseHead | Malformed:
+        self._interim_responses += 1
+        if self._interim_responses > self._limits.interim_responses:
+            return TOO_MANY_INTERIM_RESPONSES
+        self._switched = head.status == _SWITCHING_PROTOCOLS
+        return head
+
+    def _final(self, head: ResponseHead) -> ResponseHead:
+        self._until_close = head.framing is UNTIL_CLOSE
+        self._body = body_reader(head.framing, self._inbox, self._limits.chunks)
+        return head
+
+
+@define
+class _StatusLine:
+    _octets: int
+    counted: bool = field(default=True, init=False)
+
+    def room(self, octets: bytes | bytearray, begin: int, end: int) -> tuple[int, Malformed]:
+        return self._octets, SECTION_TOO_LONG
+
+    def fault(self, line: bytes) -> Malformed | None:
+        return None if grammar.STATUS_LINE.fullmatch(line) else BAD_STATUS_LINE
