@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@frozen
+class Range:
+    """The numbers from `low` to `high`, both allowed; `words` say so to an administrator."""
+
+    low: float
+    high: float
+    words: str
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high
+
+
+_WEEK = 7 * 86400.0  # the kernel's clock for waiting ends at 24 days
+
+Port = Annotated[int, Range(0, 65535, "a port from 0 to 65535")]
+Count = Annotated[int, Range(1, 1_000_000, "a whole number from 1 to 1000000")]
+Octets = Annotated[int, Range(0, 2**63 - 1, "octets, 0 or more")]
+Seconds = Annotated[float, Range(0.001, _WEEK, "seconds, more than 0 and at most 604800 (a week)")]
+SecondsOrNone = Annotated[float, Range(0.0, _WEEK, "seconds, from 0 to 604800 (a week)")]
 
 
 @frozen
@@ -34,6 +55,9 @@ class HostPort:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+_LDAP_URL = "a URL like ldaps://dc1.fourthcoffee.com or ldap://127.0.0.1:389"
+
+
 @frozen
 class LdapUrl:
     """A directory server: ``ldap://host[:port]`` or ``ldaps://host[:port]``."""
@@ -45,13 +69,19 @@ class LdapUrl:
     @classmethod
     def read(cls, text: str) -> LdapUrl:
         """Nothing but scheme, host and port is taken."""
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+            given_port = parts.port
+        except ValueError:
+            raise ValueError(_LDAP_URL) from None
         if parts.scheme not in ("ldap", "ldaps") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError("a URL like ldaps://dc1.fourthcoffee.com or ldap://127.0.0.1:389")
+            raise ValueError(_LDAP_URL)
+        if parts.fragment or given_port == 0:
+            raise ValueError(_LDAP_URL)
         if parts.username is not None:
             raise ValueError("a URL without a user name (bind_dn and bind_password_file hold it)")
         scheme: Literal["ldap", "ldaps"] = "ldaps" if parts.scheme == "ldaps" else "ldap"
-        return cls(scheme, parts.hostname, parts.port or (636 if scheme == "ldaps" else 389))
+        return cls(scheme, parts.hostname, given_port or (636 if scheme == "ldaps" else 389))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -5,29 +5,31 @@ from __future__ import annotations
 from attrs import frozen
 
 from exfront import limits
+from exfront.config.kinds import Count, Seconds
 
 
 @frozen
 class LimitsSection:
     """What an administrator may change."""
 
-    connections: int = limits.CONNECTIONS
-    connections_per_address: int = limits.CONNECTIONS_PER_ADDRESS
-    drain_time: float = limits.DRAIN_TIME
-    tls_handshake_time: float = limits.TLS_HANDSHAKE_TIME
-    mail_login_time: float = limits.MAIL_LOGIN_TIME
-    imap4_idle_time: float = limits.IMAP4_IDLE_TIME
-    pop3_idle_time: float = limits.POP3_IDLE_TIME
-    stall_time: float = limits.STALL_TIME
-    failure_floor: float = limits.FAILURE_FLOOR
-    remembered_logon_time: float = limits.REMEMBERED_LOGON_TIME
-    back_end_connect_time: float = limits.BACK_END_CONNECT_TIME
-    back_end_login_time: float = limits.BACK_END_LOGIN_TIME
-    ldap_connect_time: float = limits.LDAP_CONNECT_TIME
-    ldap_bind_time: float = limits.LDAP_BIND_TIME
-    ldap_search_time: float = limits.LDAP_SEARCH_TIME
-    ldap_lookup_time: float = limits.LDAP_LOOKUP_TIME
-    http_head_time: float = limits.HTTP_HEAD_TIME
-    http_idle_time: float = limits.HTTP_IDLE_TIME
-    http_write_time: float = limits.HTTP_WRITE_TIME
-    http_answer_time: float = limits.HTTP_ANSWER_TIME
+    connections: Count = limits.CONNECTIONS
+    connections_per_address: Count = limits.CONNECTIONS_PER_ADDRESS
+    drain_time: Seconds = limits.DRAIN_TIME
+    tls_handshake_time: Seconds = limits.TLS_HANDSHAKE_TIME
+    mail_login_time: Seconds = limits.MAIL_LOGIN_TIME
+    imap4_idle_time: Seconds = limits.IMAP4_IDLE_TIME
+    pop3_idle_time: Seconds = limits.POP3_IDLE_TIME
+    stall_time: Seconds = limits.STALL_TIME
+    failure_floor: Seconds = limits.FAILURE_FLOOR
+    remembered_logon_time: Seconds = limits.REMEMBERED_LOGON_TIME
+    back_end_connect_time: Seconds = limits.BACK_END_CONNECT_TIME
+    back_end_login_time: Seconds = limits.BACK_END_LOGIN_TIME
+    ldap_connect_time: Seconds = limits.LDAP_CONNECT_TIME
+    ldap_tls_time: Seconds = limits.LDAP_TLS_TIME
+    ldap_bind_time: Seconds = limits.LDAP_BIND_TIME
+    ldap_search_time: Seconds = limits.LDAP_SEARCH_TIME
+    ldap_lookup_time: Seconds = limits.LDAP_LOOKUP_TIME
+    http_head_time: Seconds = limits.HTTP_HEAD_TIME
+    http_idle_time: Seconds = limits.HTTP_IDLE_TIME
+    http_write_time: Seconds = limits.HTTP_WRITE_TIME
+    http_answer_time: Seconds = limits.HTTP_ANSWER_TIME

@@ -7,6 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from exfront.config.kinds import Port
 from exfront.topology import Server, Service
 
 
@@ -17,11 +18,11 @@ class ServerSection:
     name: str
     host: str
     address: str = ""
-    imap4: int = 143
+    imap4: Port = 143
     imap4_tls: Literal["none", "starttls", "implicit"] = "none"
-    pop3: int = 110
+    pop3: Port = 110
     pop3_tls: Literal["none", "starttls", "implicit"] = "none"
-    http: int = 80
+    http: Port = 80
     http_tls: Literal["none", "implicit"] = "none"
     login_as: Literal["typed", "account", "upn", "address"] = "typed"
     ca_file: Path | None = None  # default: [back_ends] ca_file

@@ -7,6 +7,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from exfront import limits
+from exfront.config.kinds import Octets, SecondsOrNone
 
 
 @frozen
@@ -20,8 +21,8 @@ class VirtualDirectorySection:
     server: str = ""  # an anonymous directory without explicit logon goes to this [[server]]
     require_tls: bool = True
     methods: tuple[str, ...] = ()  # default: the application's
-    body_octets: int = limits.HTTP_BODY_OCTETS
-    answer_time: float = 0.0  # default: the application's
+    body_octets: Octets = limits.HTTP_BODY_OCTETS
+    answer_time: SecondsOrNone = 0.0  # default: the application's
 
 
 @frozen

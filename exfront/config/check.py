@@ -1,0 +1,152 @@
+"""What must hold between the settings of a file; no file but exfront.toml itself is looked at (see files.py).
+
+Wider trust that an administrator asks for is a warning, everything else here is an error (S-OPS-11).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from itertools import combinations
+
+from exfront.config.check_names import each_once, is_address, is_distinguished_name, is_dns_domain, is_host
+from exfront.config.check_sites import check_virtual_sites
+from exfront.config.defaults import default_domains, dns_domain
+from exfront.config.errors import KeyPath, nearest, quoted
+from exfront.config.findings import Findings
+from exfront.config.kinds import HostPort
+from exfront.config.listener import ListenerSection
+from exfront.config.settings import Settings
+
+_LINK_LOCAL = ipaddress.ip_network("169.254.0.0/16")  # cloud machines keep secrets there (S-DIR-4)
+
+
+def check_relations(settings: Settings, findings: Findings) -> None:
+    """Note every setting that another one contradicts."""
+    for rule in _RULES:
+        rule(settings, findings)
+
+
+def _listeners(settings: Settings, findings: Findings) -> None:
+    for index, listener in enumerate(settings.listener):
+        _listener(settings, listener, ("listener", index), findings)
+    for (one, first), (two, second) in combinations(enumerate(settings.listener), 2):
+        if _same_socket(first.address, second.address):
+            here, there = ("listener", two, "address"), ("listener", one, "address")
+            line = findings.lines.of(there)
+            problem = f"{second.address} is taken by the listener on {first.address} in line {line}"
+            findings.error(here, problem, "each address and port once", also=(there,))
+
+
+def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
+    protocol, tls = (*here, "protocol"), (*here, "tls")
+    if listener.protocol == "http" and listener.tls == "starttls":
+        findings.error(tls, "HTTP has no STARTTLS", '"none", "implicit"', also=(protocol,))
+    if listener.tls != "none" and settings.tls.certificate is None:
+        findings.error(tls, f"{quoted(listener.tls)} without a certificate", "[tls] certificate", also=_CERTIFICATE)
+    if listener.protocol == "http" and not settings.virtual_site:
+        findings.error(protocol, "http without a [[virtual_site]] serves nothing", also=(("virtual_site",),))
+    if listener.allow_plaintext and listener.tls != "implicit":
+        findings.warn((*here, "allow_plaintext"), "passwords may cross the network in clear")
+    if listener.protocol != "http" and listener.tls == "none" and not listener.allow_plaintext:
+        findings.warn(protocol, "nobody can log on here: no TLS, and allow_plaintext is false")
+
+
+_CERTIFICATE: tuple[KeyPath, ...] = (("tls", "certificate"),)
+
+
+def _same_socket(one: HostPort, other: HostPort) -> bool:
+    """Whether the system refuses the second; IPv6 sockets take IPv6 only, and port 0 is a new port each time."""
+    first, second = ipaddress.ip_address(one.host), ipaddress.ip_address(other.host)
+    if one.port != other.port or one.port == 0 or first.version != second.version:
+        return False
+    return first == second or first.is_unspecified or second.is_unspecified
+
+
+def _directory(settings: Settings, findings: Findings) -> None:
+    directory = settings.directory
+    servers, password = ("directory", "servers"), ("directory", "bind_password_file")
+    in_clear = any(server.scheme == "ldap" for server in directory.servers) and not directory.starttls
+    if in_clear and not directory.allow_clear:
+        problem = "passwords would cross the network in clear"
+        allowed = "true, or only ldaps:// servers, or allow_clear = true"
+        findings.error(("directory", "starttls"), problem, allowed, also=(servers, ("directory", "allow_clear")))
+    if directory.allow_clear:
+        findings.warn(("directory", "allow_clear"), "passwords may cross the network to the directory in clear")
+    if directory.bind_dn and directory.bind_password_file is None:
+        findings.error(("directory", "bind_dn"), "no bind_password_file for it", also=(password,))
+    if directory.bind_password_file is not None and not directory.bind_dn:
+        findings.error(password, "no bind_dn for it", also=(("directory", "bind_dn"),))
+
+
+def _names_of_entries(settings: Settings, findings: Findings) -> None:
+    directory = settings.directory
+    names: list[tuple[KeyPath, str]] = [(("directory", "base"), directory.base)]
+    names += [(("directory", "domains", domain), base) for domain, base in directory.domains.items()]
+    names += [(("authentication", "deny_users", n), dn) for n, dn in enumerate(settings.authentication.deny_users)]
+    if directory.bind_dn:  # never a UPN: the account is kept from logging on as a user by its DN (S-AUTH-14)
+        names.append((("directory", "bind_dn"), directory.bind_dn))
+    for path, name in names:
+        if not is_distinguished_name(name):
+            findings.error(path, f"found {quoted(name)}", "a distinguished name like dc=fourthcoffee,dc=com")
+
+
+def _default_domain(settings: Settings, findings: Findings) -> None:
+    default, directory = settings.authentication.default_domain, settings.directory
+    domains = directory.domains or default_domains(directory.base)
+    known = [*domains, *(name for name in map(dns_domain, domains.values()) if name)]
+    if default and default.lower() not in {name.lower() for name in known}:
+        here = ("authentication", "default_domain")
+        depends: tuple[KeyPath, ...] = (("directory", "domains"), ("directory", "base"))
+        findings.error(here, f"no domain {quoted(default)}", ", ".join(known), nearest(default, known), depends)
+
+
+def _realm(settings: Settings, findings: Findings) -> None:
+    realm = settings.authentication.realm
+    if not realm.isascii() or not realm.isprintable():
+        findings.error(("authentication", "realm"), f"found {quoted(realm)}", "printable ASCII characters")
+
+
+def _back_ends(settings: Settings, findings: Findings) -> None:
+    suffixes = settings.back_ends.suffixes
+    for index, suffix in enumerate(suffixes or ()):
+        if not is_dns_domain(suffix.removeprefix(".")):
+            allowed = "a DNS domain like fourthcoffee.com"
+            findings.error(("back_ends", "suffixes", index), f"found {quoted(suffix)}", allowed)
+    if not settings.server and not (dns_domain(settings.directory.base) if suffixes is None else suffixes):
+        depends: tuple[KeyPath, ...] = (("directory", "base"), ("server",))
+        findings.error(("back_ends", "suffixes"), "no server is allowed: no [[server]], no suffix", also=depends)
+    for index, network in enumerate(settings.back_ends.networks or ()):
+        if network.prefixlen == 0 or (network.version == 4 and network.overlaps(_LINK_LOCAL)):
+            findings.warn(("back_ends", "networks", index), f"{network} holds link-local addresses too")
+
+
+def _servers(settings: Settings, findings: Findings) -> None:
+    for index, server in enumerate(settings.server):
+        if not is_host(server.host):
+            allowed = "a host name like chicago.fourthcoffee.com, or an IP address"
+            findings.error(("server", index, "host"), f"found {quoted(server.host)}", allowed)
+        if server.address and not is_address(server.address):
+            findings.error(("server", index, "address"), f"found {quoted(server.address)}", "an IP address")
+    names: list[tuple[KeyPath, str]] = [
+        (("server", index, "name"), server.name) for index, server in enumerate(settings.server)
+    ]
+    each_once(names, "server name", findings)
+
+
+def _control(settings: Settings, findings: Findings) -> None:
+    if settings.control.allow_root:
+        findings.warn(("control", "allow_root"), "the process may keep running as root")
+
+
+_RULES: tuple[Callable[[Settings, Findings], None], ...] = (
+    _listeners,
+    _directory,
+    _names_of_entries,
+    _default_domain,
+    _realm,
+    _back_ends,
+    _servers,
+    check_virtual_sites,
+    _control,
+)

@@ -1,0 +1,38 @@
+"""Defaults that follow from other settings; all others stand in the section classes and in limits.py."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import evolve
+
+from exfront.config.settings import Settings
+
+_COMMA = re.compile(r"(?<!\\),")  # one that no back-slash escapes (RFC 4514 section 2.4)
+
+
+def with_defaults(settings: Settings) -> Settings:
+    """Fill [back_ends] suffixes and [directory] domains from the directory's base; [back_ends] networks stay None."""
+    directory, back_ends = settings.directory, settings.back_ends
+    if back_ends.suffixes is None:
+        suffix = dns_domain(directory.base)
+        back_ends = evolve(back_ends, suffixes=(suffix,) if suffix else ())
+    if not directory.domains:
+        directory = evolve(directory, domains=default_domains(directory.base))
+    return evolve(settings, directory=directory, back_ends=back_ends)
+
+
+def dns_domain(base: str) -> str:
+    """The DNS domain that a naming context stands for (RFC 2247): ``ou=Mail,dc=a,dc=b`` is ``a.b``; else empty."""
+    return ".".join(_domain_components(base)).lower()
+
+
+def default_domains(base: str) -> dict[str, str]:
+    """``DOMAIN`` of ``DOMAIN\\user``: the first dc of `base` in capitals, as a domain's setup proposes it."""
+    components = _domain_components(base)
+    return {components[0].upper(): base} if components else {}
+
+
+def _domain_components(base: str) -> list[str]:
+    parts = [part.partition("=") for part in _COMMA.split(base)]
+    return [value.strip() for attribute, _, value in parts if attribute.strip().lower() == "dc" and value.strip()]

@@ -1,0 +1,40 @@
+"""What follows from the directory's base."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront.config.defaults import default_domains, dns_domain, with_defaults
+from tests.support.configuration import SMALLEST, read
+
+
+class DefaultsTests(SynchronousTestCase):
+    def test_dns_domain_of_a_base(self) -> None:
+        cases = [
+            ("dc=fourthcoffee,dc=com", "fourthcoffee.com"),
+            ("OU=Mail Users, DC=FourthCoffee , DC=com", "fourthcoffee.com"),
+            ("ou=a\\,dc=b,dc=com", "com"),
+            ("o=fourthcoffee", ""),
+            ("", ""),
+        ]
+        for base, expected in cases:
+            self.assertEqual(dns_domain(base), expected, base)
+
+    def test_default_domains_of_a_base(self) -> None:
+        base = "ou=x,dc=fourthcoffee,dc=com"
+        self.assertEqual(default_domains(base), {"FOURTHCOFFEE": base})
+        self.assertEqual(default_domains("o=fourthcoffee"), {})
+
+    def test_missing_settings_are_filled(self) -> None:
+        """S-DIR-4: without a word in the file, only hosts of the directory's own domain are allowed."""
+        settings = with_defaults(read(SMALLEST)[0])
+        self.assertEqual(settings.back_ends.suffixes, ("fourthcoffee.com",))
+        self.assertEqual(settings.directory.domains, {"FOURTHCOFFEE": "dc=fourthcoffee,dc=com"})
+        self.assertIsNone(settings.back_ends.networks)
+
+    def test_settings_that_are_there_stay(self) -> None:
+        domains = 'domains = {A = "dc=a"}\n[[listener]]'
+        text = SMALLEST.replace("[[listener]]", domains) + "[back_ends]\nsuffixes = []\n"
+        settings = with_defaults(read(text)[0])
+        self.assertEqual(settings.back_ends.suffixes, ())
+        self.assertEqual(settings.directory.domains, {"A": "dc=a"})

@@ -1,0 +1,56 @@
+"""Filters as values: their text, and that ldaptor's reading of that text is what goes over the wire."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ldaptor.ldapfilter import parseFilter
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront.directory.client import encode
+from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
+
+_VALUES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
+
+
+class TextTests(SynchronousTestCase):
+    def test_special_characters_are_escaped(self) -> None:
+        """S-AUTH-3: what a user types is shown escaped."""
+        for value, text in (
+            ("*", r"(uid=\2a)"),
+            ("a)(uid=*", r"(uid=a\29\28uid=\2a)"),
+            (r"\2a", r"(uid=\5c2a)"),
+            ("a\0b", r"(uid=a\00b)"),
+            ("jürgen", "(uid=jürgen)"),
+        ):
+            self.assertEqual(str(Equals("uid", value)), text)
+
+    def test_nesting(self) -> None:
+        value = AllOf((Present("objectClass"), AnyOf((Equals("mail", "a"), Equals("uid", "b")))))
+        self.assertEqual(str(value), "(&(objectClass=*)(|(mail=a)(uid=b)))")
+
+    def test_search(self) -> None:
+        search = Search("dc=x", Present("objectClass"), ("mail",), Scope.BASE)
+        self.assertEqual(str(search), "base='dc=x' scope=base filter=(objectClass=*)")
+
+
+class EncodeTests(SynchronousTestCase):
+    """`encode` never reads text; ldaptor's parser does, and both must agree."""
+
+    def test_present(self) -> None:
+        self.assertEqual(encode(Present("objectClass")).toWire(), parseFilter("(objectClass=*)").toWire())
+
+    @given(_VALUES, _VALUES)
+    @settings(deadline=None, max_examples=50)
+    def test_same_octets_as_the_text(self, first: str, second: str) -> None:
+        """S-AUTH-3: no value changes the structure of the filter."""
+        value: Filter = AllOf((Equals("objectClass", "user"), AnyOf((Equals("mail", first), Equals("uid", second)))))
+        encoded = encode(value)
+        self.assertEqual(encoded[1][0].assertionValue.value, first)
+        self.assertEqual(len(encoded.data), 2)
+        self.assertEqual(len(encoded[1].data), 2)
+        if (first + second).isprintable() and " " not in first + second:  # ldaptor's parser changes white space
+            self.assertEqual(encoded.toWire(), parseFilter(str(value)).toWire())
+
+    def test_octets_of_a_nul(self) -> None:
+        self.assertIn(b"a\0b", encode(Equals("uid", "a\0b")).toWire())

@@ -1,0 +1,184 @@
+"""A Dovecot as one mailbox server: IMAP4 and POP3, in the clear, with STARTTLS/STLS and inside TLS."""
+
+from __future__ import annotations
+
+import base64
+import grp
+import os
+import pwd
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import frozen
+
+from tests.support.process import Daemon, free_port, program
+
+MAILS = 3  # in each INBOX
+
+
+@frozen
+class MailUser:
+    """One mailbox: `name` is its folder, `logins` all the spellings that Dovecot accepts for it."""
+
+    name: str
+    password: bytes
+    logins: tuple[str, ...]
+
+
+class Dovecot:
+    """Serves the INBOX of each of `users` on `address`; `server` is written into every mail.
+
+    `certificate` is a PEM file with key and chain. Ports: `imap`, `imaps`, `pop3`, `pop3s`.
+    """
+
+    def __init__(self, server: str, address: str, folder: Path, certificate: Path, users: Iterable[MailUser]) -> None:
+        self.server = server
+        self.address = address
+        self.folder = folder
+        self.imap, self.imaps, self.pop3, self.pop3s = (free_port(address) for _ in range(4))
+        self.log = folder / "dovecot.log"
+        _write_mailboxes(folder, server, users)
+        configuration = folder / "dovecot.conf"
+        configuration.write_text(_configuration(self, certificate))
+        ports = [(address, port) for port in (self.imap, self.imaps, self.pop3, self.pop3s)]
+        self.daemon = Daemon([program("dovecot", "dovecot-core"), "-F", "-c", str(configuration)], self.log, ports)
+        _check_protocols()
+
+    def mailbox(self, name: str) -> Path:
+        """The maildir of one user."""
+        return self.folder / "mail" / name
+
+    def logins(self, service: str = "") -> list[str]:
+        """The mailboxes logged in to so far, in order, as Dovecot's own log names them; `service` is imap or pop3."""
+        return re.findall(rf"{service or '(?:imap|pop3)'}-login: Info: Login: user=<([^>]*)>", self.daemon.log_text())
+
+    def failed_logins(self) -> int:
+        """How many connections ended with a refused password."""
+        return len(re.findall(r"auth failed, \d+ attempts", self.daemon.log_text()))
+
+    def sessions(self) -> int:
+        """Logged-in sessions now: those that began less those that Dovecot's log saw end."""
+        ended = re.findall(r"(?:imap|pop3)\([^)]*\).*: Info: (?:Disconnected|Logged out)", self.daemon.log_text())
+        return len(self.logins()) - len(ended)
+
+
+def _check_protocols() -> None:
+    """dovecot-core alone starts without its protocols, and says so in a log only."""
+    for name, package in (("imap", "dovecot-imapd"), ("pop3", "dovecot-pop3d")):
+        if not Path("/usr/lib/dovecot", name).exists():
+            program(f"/usr/lib/dovecot/{name}", package)
+
+
+def _write_mailboxes(folder: Path, server: str, users: Iterable[MailUser]) -> None:
+    lines = []
+    for user in users:
+        password = base64.b64encode(user.password).decode()
+        for login in user.logins:
+            name = login.lower().replace("\\", "\\\\")
+            lines.append(f"{name}:{{PLAIN.B64}}{password}::::::user={user.name}\n")
+        new = folder / "mail" / user.name / "new"
+        new.mkdir(parents=True)
+        for number in range(1, MAILS + 1):
+            (new / f"{number}.exfront.{server}").write_text(_mail(user.name, server, number))
+    (folder / "passwd").write_text("".join(lines))
+    if os.geteuid() == 0:
+        _give_to_nobody(folder / "mail")
+
+
+def _mail(user: str, server: str, number: int) -> str:
+    return (
+        f"From: postmaster@fourthcoffee.com\nTo: {user}@fourthcoffee.com\nSubject: mail {number} of {user}\n"
+        f"Date: Mon, 05 Oct 2026 08:0{number}:00 +0000\nMessage-ID: <{number}.{user}@{server}>\n\n"
+        f"This mail lies on {server}.\n"
+    )
+
+
+def _give_to_nobody(folder: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    for where, folders, files in os.walk(folder):
+        for name in (".", *folders, *files):
+            os.chown(os.path.join(where, name), nobody.pw_uid, nobody.pw_gid)
+
+
+def _users() -> str:
+    """Dovecot drops to its own users as root; anybody else can only run it all as himself, without chroot."""
+    if os.geteuid() == 0:
+        return "mail_uid = nobody\nmail_gid = nogroup\n"
+    me, mine = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+    chroot = "".join(f"service {name} {{\n  chroot =\n}}\n" for name in ("imap-login", "pop3-login", "anvil"))
+    return (
+        f"default_internal_user = {me}\ndefault_internal_group = {mine}\ndefault_login_user = {me}\n"
+        f"mail_uid = {me}\nmail_gid = {mine}\n{chroot}"
+    )
+
+
+def _configuration(dovecot: Dovecot, certificate: Path) -> str:
+    folder = dovecot.folder
+    return f"""
+protocols = imap pop3
+base_dir = {folder}/run
+state_dir = {folder}/state
+instance_name = {dovecot.server}
+listen = {dovecot.address}
+log_path = {dovecot.log}
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_username_chars =
+auth_username_format = %Lu
+auth_failure_delay = 0 secs
+first_valid_uid = 1
+mail_location = maildir:{folder}/mail/%n
+mail_max_userip_connections = 500
+{_users()}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {folder}/passwd
+}}
+userdb {{
+  driver = static
+  args = home={folder}/mail/%n
+}}
+# Without this, two wrong passwords delay everybody who comes through the same front end.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  service_count = 0
+  process_limit = 2
+  client_limit = 4000
+  inet_listener imap {{
+    port = {dovecot.imap}
+  }}
+  inet_listener imaps {{
+    port = {dovecot.imaps}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  service_count = 0
+  process_limit = 2
+  client_limit = 4000
+  inet_listener pop3 {{
+    port = {dovecot.pop3}
+  }}
+  inet_listener pop3s {{
+    port = {dovecot.pop3s}
+    ssl = yes
+  }}
+}}
+service imap {{
+  service_count = 200
+  process_limit = 4000
+}}
+service pop3 {{
+  service_count = 200
+  process_limit = 4000
+}}
+default_client_limit = 20000
+"""
