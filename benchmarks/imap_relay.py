@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _large_mail(maildir: Path) -> None:
-    mail = maildir / "cur" / "1700000000.large:2,S"
+    mail = maildir / "new" / "1700000000.large"
     mail.write_bytes(b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * (_MAIL // 72))
     os.chown(mail, maildir.stat().st_uid, maildir.stat().st_gid)
 

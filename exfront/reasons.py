@@ -108,6 +108,20 @@ SERVICE_BIND_REFUSED = _unavailable(
     "XF-LDAP-SERVICE-BIND", "the directory refuses the service account", retry=30, severity=Severity.ALARM
 )
 
+# What HTTP serves
+CREDENTIALS_NEEDED = Reason(
+    "XF-AUTH-NEEDED", "no credentials yet", 401, "AUTHENTICATIONFAILED", "AUTH",
+    "Log on with a user name and a password.",
+)  # fmt: skip
+NOT_PUBLISHED = Reason(
+    "XF-NOT-PUBLISHED", "no such virtual directory", 404, "CANNOT", "SYS/PERM", "There is no such page."
+)
+METHOD_NOT_ALLOWED = Reason(
+    "XF-METHOD", "method not allowed here", 405, "CANNOT", "SYS/PERM", "This method is not allowed here."
+)
+METHOD_UNKNOWN = Reason("XF-METHOD", "unknown method", 501, "CANNOT", "SYS/PERM", "This method is not known.")
+BODY_TOO_LARGE = Reason("XF-TOO-LARGE", "body over the limit", 413, "LIMIT", "SYS/PERM", "The request is too large.")
+
 # May we go there?
 SERVER_UNKNOWN = _unavailable("XF-BACKEND-NOT-ALLOWED", "home server unknown", severity=Severity.ALARM)
 BACK_END_NOT_ALLOWED = _unavailable("XF-BACKEND-NOT-ALLOWED", "back end not in the allow list", severity=Severity.ALARM)

@@ -92,8 +92,8 @@ class Leg:
         if self.closed:
             return
         self.unfeed()
-        self.transport.loseConnection()
         self.relay.force_later(self, within)
+        self.transport.loseConnection()
 
     def unfeed(self) -> None:
         """Nothing more is to come from the other side: over TLS a close waits for this."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -16,6 +17,16 @@ _LAST_WORDS = 1.0  # seconds between cutting connections and leaving, for their 
 
 class InOrder(MultiService):
     """Stops its services one after the other, the last added first; MultiService stops all at once."""
+
+    def privilegedStartService(self) -> None:
+        """Start all, or end the process with one line: a front end without one of its listeners serves nobody well."""
+        try:
+            MultiService.privilegedStartService(self)
+        except CannotListenError as error:
+            reason = error.socketError.strerror or error.socketError
+            where = f"{error.interface}:{error.port}"
+            _log.critical("cannot listen on {where}: {reason}; see [[listener]]", where=where, reason=reason)
+            raise SystemExit(1) from None
 
     def stopService(self) -> Deferred[None]:
         """Fires when the last one has stopped."""

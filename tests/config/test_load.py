@@ -91,7 +91,7 @@ class LoadTests(SynchronousTestCase):
             self.assertNotIn("\n", message)
 
     def test_files_that_are_no_text(self) -> None:
-        """Bad input: a binary file, UTF-16, a device without an end, deep nesting."""
+        """A binary file, UTF-16, a device without an end, deep nesting."""
         self.assertEqual(self.mistakes(b"a = 1\n# \xff\n"), "exfront.toml:2: is not UTF-8 text")
         self.assertEqual(self.mistakes("[a]".encode("utf-16")), "exfront.toml:1: is not UTF-8 text")
         self.assertIn("nested too deep", self.mistakes(b"a = " + b"[" * 9000))
@@ -99,7 +99,7 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(str(endless), "/dev/zero: is no configuration: over 1 MiB")
 
     def test_files_that_cannot_be_read(self) -> None:
-        """Bad input: no file, a folder, a name with NUL."""
+        """No file, a folder, a name with NUL."""
         cases = [
             (self.folder / "none", "cannot be read: No such file or directory"),
             (self.folder, "cannot be read: Is a directory"),

@@ -189,7 +189,7 @@ class AnyDocumentTests(SynchronousTestCase):
 
 class NumberTests(SynchronousTestCase):
     def test_a_number_too_large_for_its_kind(self) -> None:
-        """Bad input: a whole number that no float holds."""
+        """A whole number that no float holds."""
         text = SMALLEST + f"[limits]\ndrain_time = {'9' * 400}\n"
         self.assertIsInstance(tomllib.loads(text), dict)
         (error,) = read(text)[1].errors

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactor
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.config.limits import LimitsSection
+from exfront.net.listeners import ListenerService
 from exfront.operate.drain import Drain, InOrder
 from exfront.sessions import Session, SessionTable
 
@@ -33,6 +39,20 @@ class InOrderTests(SynchronousTestCase):
         slow.callback(None)
         self.successResultOf(done)
         self.assertEqual(stopped, ["listener", "drain", "directory"])
+
+
+class StartTests(SynchronousTestCase):
+    def test_a_port_in_use_ends_the_start_with_one_line(self) -> None:
+        """S-OPS-12: no listener is left out; the line names the address, and there is no traceback."""
+        service = InOrder()
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            service.addService(ListenerService(MemoryReactor(), "127.0.0.1", port, ServerFactory()))
+            with capturedLogs() as events:
+                ended = self.assertRaises(SystemExit, service.privilegedStartService)
+        self.assertEqual(ended.code, 1)
+        text = f"cannot listen on 127.0.0.1:{port}: Address already in use; see [[listener]]"
+        self.assertEqual([formatEvent(event) for event in events], [text])
 
 
 class DrainTests(SynchronousTestCase):

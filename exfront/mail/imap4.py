@@ -1,0 +1,199 @@
+"""How IMAP4 speaks to a client before login: its commands, capabilities and texts (RFC 3501, RFC 5530)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from exfront import limits
+from exfront.mail.login import (
+    Ask,
+    Leave,
+    LogOn,
+    Offer,
+    Refusal,
+    Request,
+    Secure,
+    Senseless,
+    Tell,
+    Unsafe,
+    Welcome,
+    Wrong,
+)
+from exfront.reasons import Reason
+from exfront.secret import Secret
+from exfront.wire.imap4_commands import (
+    Argument,
+    Atom,
+    BadCommand,
+    Broken,
+    Command,
+    Event,
+    LiteralAnnounced,
+    SaslResponse,
+    String,
+)
+from exfront.wire.imap4_id import BadId, read_id
+from exfront.wire.sasl import BadSasl, decode_initial_response, decode_response, read_plain
+
+# S-MAIL-4: of the back end's list after login. These are about a log-on that is over, or send the client elsewhere.
+_NOT_AFTER_LOGIN = frozenset((b"STARTTLS", b"LOGINDISABLED", b"LOGIN-REFERRALS", b"MAILBOX-REFERRALS"))
+
+_NOT_VALID = "The arguments are not valid."
+
+
+class Imap4Speaker:
+    """One connection's words; keeps the tag of an AUTHENTICATE that waits for its response."""
+
+    failures = limits.IMAP4_LOGIN_FAILURES
+
+    def __init__(self) -> None:
+        self._sasl_tag = b""
+
+    def request(self, event: Event, offer: Offer) -> Request:
+        """What the client wants with `event`."""
+        match event:
+            case Command(tag, name, arguments):
+                handler = self._HANDLERS.get(name)
+                if handler is None:
+                    return _bad(tag, "Unknown command, or not before a log-on.")
+                return handler(self, tag, arguments, offer)
+            case SaslResponse(line):
+                return self._sasl_response(line)
+            case LiteralAnnounced():
+                return Tell(b"+ OK\r\n")
+            case BadCommand(tag, text):
+                return _bad(tag, text)
+            case Broken(text):
+                return Senseless(text)
+
+    def forget(self) -> None:
+        """Drop all that was said before TLS."""
+        self._sasl_tag = b""
+
+    def greeting(self, offer: Offer) -> bytes:
+        """The first line; no version, no host name."""
+        return b"* OK [CAPABILITY %b] exfront ready.\r\n" % _capabilities(offer)
+
+    def begin_tls(self, mark: bytes) -> bytes:
+        """Go ahead with TLS."""
+        return mark + b" OK Begin TLS now.\r\n"
+
+    def wrong(self, mark: bytes, text: str) -> bytes:
+        """The answer to a bad command; untagged where there was no tag."""
+        return _bad(mark, text).answer
+
+    def refusal(self, mark: bytes, refusal: Refusal) -> bytes:
+        """The answer to a log-on that failed, behind the back end's alerts."""
+        text = refusal.reason.imap_text()
+        if refusal.code:
+            text = b"[%b]%b" % (refusal.code, text.partition(b"]")[2])
+        return _alerts(b"NO", refusal.alerts) + b"%b NO %b\r\n" % (mark, text)
+
+    def welcome(self, mark: bytes, welcome: Welcome) -> bytes:
+        """The answer to a log-on that went through, with what the back end can do (S-MAIL-4)."""
+        names = [name for name in welcome.capabilities if not _is_about_log_on(name)]
+        code = b"[CAPABILITY %b] " % b" ".join(names) if names else b""
+        return _alerts(b"OK", welcome.alerts) + b"%b OK %bLogged on.\r\n" % (mark, code)
+
+    def bye(self, reason: Reason) -> bytes:
+        """What is said unasked before a close."""
+        return b"* BYE %b\r\n" % reason.imap_text()
+
+    def parting(self, reason: Reason) -> bytes:
+        """A BYE comes before every close."""
+        return self.bye(reason)
+
+    def _capability(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        if arguments:
+            return _bad(tag, _NOT_VALID)
+        return Tell(b"* CAPABILITY %b\r\n%b OK CAPABILITY completed.\r\n" % (_capabilities(offer), tag))
+
+    def _noop(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        return _bad(tag, _NOT_VALID) if arguments else Tell(tag + b" OK NOOP completed.\r\n")
+
+    def _logout(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        if arguments:
+            return _bad(tag, _NOT_VALID)
+        return Leave(b"* BYE Logging out.\r\n%b OK LOGOUT completed.\r\n" % tag)
+
+    def _id(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        try:
+            read_id(arguments)
+        except BadId as why:
+            return _bad(tag, str(why))
+        return Tell(b'* ID ("name" "exfront")\r\n%b OK ID completed.\r\n' % tag)
+
+    def _starttls(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        return _bad(tag, _NOT_VALID) if arguments else Secure(tag)
+
+    def _login(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        match arguments:
+            case (Atom(name) | String(name), Atom(password) | String(password)):
+                return LogOn(tag, name, Secret(password)) if offer.passwords else Unsafe(tag, name)
+        return _bad(tag, "LOGIN takes a name and a password.")
+
+    def _authenticate(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        match arguments:
+            case (Atom(mechanism), *response) if len(response) < 2:
+                if not offer.passwords:
+                    return Unsafe(tag)
+                if mechanism.upper() != b"PLAIN":
+                    return Wrong(tag + b" NO This mechanism is not offered.\r\n")
+                return self._plain(tag, response)
+        return _bad(tag, "AUTHENTICATE takes a mechanism, and perhaps a response.")
+
+    def _plain(self, tag: bytes, response: list[Argument]) -> Request:
+        if not response:
+            self._sasl_tag = tag
+            return Ask(b"+ \r\n")
+        (word,) = response
+        if not isinstance(word, Atom):
+            return _bad(tag, "The response is not valid.")
+        return _log_on(tag, word.value, decode_initial_response)
+
+    def _sasl_response(self, line: bytes) -> Request:
+        tag, self._sasl_tag = self._sasl_tag, b""
+        if line == b"*":
+            return _bad(tag, "Cancelled.")
+        return _log_on(tag, line, decode_response)
+
+    _HANDLERS: ClassVar[dict[bytes, Callable[[Imap4Speaker, bytes, tuple[Argument, ...], Offer], Request]]] = {
+        b"CAPABILITY": _capability,
+        b"NOOP": _noop,
+        b"LOGOUT": _logout,
+        b"ID": _id,
+        b"STARTTLS": _starttls,
+        b"LOGIN": _login,
+        b"AUTHENTICATE": _authenticate,
+    }
+
+
+def _bad(tag: bytes, text: str) -> Wrong:
+    return Wrong(b"%b BAD %b\r\n" % (tag, text.encode("ascii")))
+
+
+def _capabilities(offer: Offer) -> bytes:
+    """S-MAIL-4: exactly what this dialogue does now."""
+    names = [b"IMAP4rev1", b"SASL-IR", b"LITERAL+", b"ID"]
+    if offer.starttls:
+        names.append(b"STARTTLS")
+    names.append(b"AUTH=PLAIN" if offer.passwords else b"LOGINDISABLED")
+    return b" ".join(names)
+
+
+def _is_about_log_on(name: bytes) -> bool:
+    return name.upper() in _NOT_AFTER_LOGIN or name.upper().startswith(b"AUTH=")
+
+
+def _log_on(tag: bytes, response: bytes, decode: Callable[[bytes], bytes]) -> Request:
+    try:
+        plain = read_plain(decode(response))
+    except BadSasl:
+        return _bad(tag, "The response is not valid.")
+    return LogOn(tag, plain.name, plain.secret, plain.acts_for)
+
+
+def _alerts(kind: bytes, alerts: tuple[bytes, ...]) -> bytes:
+    """A user must see these (RFC 3501 section 7.1), whatever the answer says."""
+    return b"".join(b"* %b [ALERT] %b\r\n" % (kind, text) for text in alerts)

@@ -1,0 +1,334 @@
+"""The dialogue of a line protocol until its user is known: a pure state machine, written once for IMAP4 and POP3.
+
+What a client wants goes in, in no protocol's words (`Request`), and so do results; what must be done comes out
+(`Action`). A `Speaker` knows the words. No clock, no sockets, no directory here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Generic, Protocol, TypeVar
+
+from attrs import define, evolve, frozen
+
+from exfront import limits
+from exfront.reasons import (
+    BAD_INPUT,
+    CLIENT_TIMEOUT,
+    INTERNAL_ERROR,
+    PRIVACY_REQUIRED,
+    TOO_MANY_ERRORS,
+    TOO_MANY_FAILURES,
+    Reason,
+)
+from exfront.secret import Secret
+
+# --- what a client wants
+
+
+@frozen
+class Tell:
+    """A question that is answered at once: NOOP, CAPABILITY, ID."""
+
+    answer: bytes
+
+
+@frozen
+class Ask:
+    """The next line is to be a SASL response; `prompt` invites it."""
+
+    prompt: bytes
+
+
+@frozen
+class Leave:
+    """LOGOUT, QUIT."""
+
+    answer: bytes
+
+
+@frozen
+class Secure:
+    """STARTTLS, STLS. `mark` says which command an answer belongs to (IMAP4's tag; empty in POP3)."""
+
+    mark: bytes
+
+
+@frozen
+class LogOn:
+    """A name and a password; `acts_for` is the SASL authorization identity, mostly empty."""
+
+    mark: bytes
+    name: bytes
+    secret: Secret
+    acts_for: bytes = b""
+
+
+@frozen
+class Unsafe:
+    """A log-on begun without TLS where that is not allowed; `name` as far as it was said."""
+
+    mark: bytes
+    name: bytes = b""
+
+
+@frozen
+class Wrong:
+    """A command that is not understood or not valid here, and its answer; ten of them end the connection."""
+
+    answer: bytes
+
+
+@frozen
+class Senseless:
+    """The octets cannot be told apart into commands any more."""
+
+    text: str
+
+
+Request = Tell | Ask | Leave | Secure | LogOn | Unsafe | Wrong | Senseless
+
+# --- what is to be done
+
+
+@frozen
+class Send:
+    """Write to the client."""
+
+    data: bytes
+
+
+@frozen
+class Prompt:
+    """Write to the client, and read its next line as a SASL response."""
+
+    data: bytes
+
+
+@frozen
+class StartTLS:
+    """Begin the TLS handshake; call `Login.secured` when it is through."""
+
+
+@frozen
+class Authenticate:
+    """Take the steps for this user; call `Login.accepted` or `Login.refused` with what came of it."""
+
+    name: bytes
+    secret: Secret
+    acts_for: bytes = b""
+
+
+@frozen
+class NoteRefusal:
+    """A log-on was refused before anything was looked up: a line for the log."""
+
+    reason: Reason
+    name: bytes
+
+
+@frozen
+class Join:
+    """Relay from here."""
+
+
+@frozen
+class Close:
+    """End the connection; without a reason because the client wished so."""
+
+    reason: Reason | None = None
+
+
+Action = Send | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
+
+# --- what the speaker and the results hold
+
+
+@frozen
+class Offer:
+    """What this connection offers now: TLS is up, may be begun, and whether a password may be said."""
+
+    secure: bool
+    starttls: bool
+    plaintext: bool
+
+    @property
+    def passwords(self) -> bool:
+        """Whether a password may be said now (S-MAIL-3)."""
+        return self.secure or self.plaintext
+
+
+@frozen
+class Welcome:
+    """What the back end said as it let the user in: its capabilities after login, texts of its alerts."""
+
+    capabilities: tuple[bytes, ...] = ()
+    alerts: tuple[bytes, ...] = ()
+
+
+@frozen
+class Refusal:
+    """Why not; `code` is a response code of the back end that is passed on in place of the Reason's own."""
+
+    reason: Reason
+    code: bytes = b""
+    alerts: tuple[bytes, ...] = ()
+
+
+Event_contra = TypeVar("Event_contra", contravariant=True)
+
+
+class Speaker(Protocol[Event_contra]):
+    """How one protocol says things to a client. It keeps what one log-on needs over several commands."""
+
+    failures: int  # wrong log-ons on one connection before it is closed (S-MAIL-11)
+
+    def request(self, event: Event_contra, offer: Offer) -> Request:
+        """What the client wants with `event`."""
+
+    def forget(self) -> None:
+        """Drop all that was said before TLS (S-MAIL-1)."""
+
+    def greeting(self, offer: Offer) -> bytes:
+        """The first line."""
+
+    def begin_tls(self, mark: bytes) -> bytes:
+        """Go ahead with TLS."""
+
+    def wrong(self, mark: bytes, text: str) -> bytes:
+        """The answer to a bad command."""
+
+    def refusal(self, mark: bytes, refusal: Refusal) -> bytes:
+        """The answer to a log-on that failed."""
+
+    def welcome(self, mark: bytes, welcome: Welcome) -> bytes:
+        """The answer to a log-on that went through."""
+
+    def bye(self, reason: Reason) -> bytes:
+        """What is said unasked before a close."""
+
+    def parting(self, reason: Reason) -> bytes:
+        """What is said before a close right behind an answer: nothing where an answer is all that may be said."""
+
+
+class _State(Enum):
+    TALKING = "between commands"
+    CHECKING = "a log-on is under way"
+    SECURING = "only TLS is read"
+    OVER = "relaying or closed"
+
+
+Event = TypeVar("Event")
+
+
+@define
+class Login(Generic[Event]):
+    """One client's conversation until it is relayed or closed."""
+
+    speaker: Speaker[Event]
+    offer: Offer
+    _state: _State = _State.TALKING
+    _mark: bytes = b""
+    _failures: int = 0
+    _bad_commands: int = 0
+
+    @property
+    def reading(self) -> bool:
+        """Whether commands are taken now."""
+        return self._state is _State.TALKING
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can come of this dialogue."""
+        return self._state is _State.OVER
+
+    def begin(self) -> list[Action]:
+        """The connection is there."""
+        return [Send(self.speaker.greeting(self.offer))]
+
+    def take(self, event: Event, followed: bool) -> list[Action]:
+        """What the client said; `followed` when more octets of it are already there."""
+        match self.speaker.request(event, self.offer):
+            case Tell(answer):
+                return [Send(answer)]
+            case Ask(prompt):
+                return [Prompt(prompt)]
+            case Leave(answer):
+                return [Send(answer), self._close(None)]
+            case Secure(mark):
+                return self._secure(mark, followed)
+            case LogOn(mark, name, secret, acts_for):
+                self._state, self._mark = _State.CHECKING, mark
+                return [Authenticate(name, secret, acts_for)]
+            case Unsafe(mark, name):
+                refusal = self.speaker.refusal(mark, Refusal(PRIVACY_REQUIRED))
+                return [NoteRefusal(PRIVACY_REQUIRED, name), *self._count_bad(refusal)]
+            case Wrong(answer):
+                return self._count_bad(answer)
+            case Senseless():
+                return self._bye(BAD_INPUT)
+
+    def secured(self) -> list[Action]:
+        """The TLS handshake is through; all that was said before it is void (RFC 3501 section 6.2.1)."""
+        self._state = _State.TALKING
+        self.offer = evolve(self.offer, secure=True, starttls=False)
+        return []
+
+    def accepted(self, welcome: Welcome) -> list[Action]:
+        """The back end let the user in."""
+        self._state = _State.OVER
+        return [Send(self.speaker.welcome(self._mark, welcome)), Join()]
+
+    def refused(self, refusal: Refusal) -> list[Action]:
+        """A step, or the back end, said no. What is only out of order for now costs the client nothing."""
+        self._state = _State.TALKING
+        answer = Send(self.speaker.refusal(self._mark, refusal))
+        if refusal.reason.imap_code != "UNAVAILABLE":
+            self._failures += 1
+        if self._failures >= self.speaker.failures:
+            return [answer, *self._part(TOO_MANY_FAILURES)]
+        return [answer]
+
+    def timed_out(self) -> list[Action]:
+        """The client took too long to log on (S-MAIL-12)."""
+        return [self._close(CLIENT_TIMEOUT)] if self._state is _State.SECURING else self._part(CLIENT_TIMEOUT)
+
+    def stop(self, reason: Reason) -> list[Action]:
+        """The connection must end; nothing is said while only TLS may be."""
+        if self._state is _State.SECURING:
+            return [self._close(reason)]
+        return [] if self.over else self._bye(reason)
+
+    def fault(self) -> list[Action]:
+        """Something broke in exfront: a command under way is answered as unavailable."""
+        if self._state is _State.CHECKING:
+            answer = self.speaker.refusal(self._mark, Refusal(INTERNAL_ERROR))
+            return [Send(answer), *self._part(INTERNAL_ERROR)]
+        return self.stop(INTERNAL_ERROR)
+
+    def _secure(self, mark: bytes, followed: bool) -> list[Action]:
+        if not self.offer.starttls:
+            return self._count_bad(self.speaker.wrong(mark, "TLS cannot be started here."))
+        if followed:  # S-MAIL-1: said in clear, meant to be read as if said under TLS
+            answer = self.speaker.wrong(mark, "Nothing may follow before TLS.")
+            return [Send(answer), *self._part(BAD_INPUT)]
+        self._state = _State.SECURING
+        self.speaker.forget()
+        return [Send(self.speaker.begin_tls(mark)), StartTLS()]
+
+    def _count_bad(self, answer: bytes) -> list[Action]:
+        self._bad_commands += 1
+        if self._bad_commands >= limits.BAD_COMMANDS:
+            return [Send(answer), *self._part(TOO_MANY_ERRORS)]
+        return [Send(answer)]
+
+    def _bye(self, reason: Reason) -> list[Action]:
+        return [Send(self.speaker.bye(reason)), self._close(reason)]
+
+    def _part(self, reason: Reason) -> list[Action]:
+        words = self.speaker.parting(reason)
+        return [*([Send(words)] if words else []), self._close(reason)]
+
+    def _close(self, reason: Reason | None) -> Close:
+        self._state = _State.OVER
+        return Close(reason)

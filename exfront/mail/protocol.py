@@ -1,0 +1,358 @@
+"""The Twisted glue of IMAP4 and POP3: performs what the dialogue says, owns the deadlines, reports to the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from secrets import SystemRandom
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from exfront import limits
+from exfront.config.limits import LimitsSection
+from exfront.config.listener import ListenerSection
+from exfront.mail.back_end_log_on import BackEndRefused
+from exfront.mail.journal import Journal
+from exfront.mail.kinds import IMAP4, POP3, Kind
+from exfront.mail.log_on import Entered, Way
+from exfront.mail.login import (
+    Action,
+    Authenticate,
+    Close,
+    Join,
+    Login,
+    NoteRefusal,
+    Offer,
+    Prompt,
+    Refusal,
+    Send,
+    StartTLS,
+)
+from exfront.mail.relayed import Relayed
+from exfront.mail.timers import Timers
+from exfront.names import decode
+from exfront.net.relay import Leg
+from exfront.reasons import (
+    BAD_INPUT,
+    CLIENT_GONE,
+    CLIENT_TIMEOUT,
+    DRAINING,
+    INTERNAL_ERROR,
+    WRONG_PASSWORD,
+    Reason,
+    Refused,
+)
+from exfront.sessions import Session
+from exfront.steps import Steps
+
+_TLS_RECORD = b"\x16"  # RFC 8446 section 5.1: a handshake begins so, and no command does
+
+
+class Fault(Exception):  # noqa: N818 - stands in the log for another exception
+    """An unexpected exception, named by its type: its text may hold what a user typed (S-AUTH-11)."""
+
+
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
+class MailProtocol(Protocol):
+    """One client's connection, from greeting to close.
+
+    `settings` is [limits]; `tls` makes the contexts of STARTTLS and STLS, None where they are not offered.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        kind: Kind,
+        session: Session,
+        steps: Steps,
+        listener: ListenerSection,
+        settings: LimitsSection,
+        clock: IReactorTime,
+        tls: IOpenSSLServerConnectionCreator | None,
+    ) -> None:
+        self._kind = kind
+        self._session = session
+        self._settings = settings
+        self._tls = tls
+        self._handshaking = listener.tls == "implicit"
+        self._way = Way(kind, steps, settings, clock)
+        self._journal = Journal(session, steps.sessions, clock)
+        self._timers = Timers(clock, self._guard)
+        starttls = listener.tls == "starttls" and tls is not None and not session.secure
+        self._login: Login[Any] = Login(kind.new_speaker(), Offer(session.secure, starttls, listener.allow_plaintext))
+        self._reader = kind.new_reader()
+        self._under_way: Deferred[None] | None = None
+        self._entered: Entered | None = None
+        self._relayed: Relayed | None = None
+        self._leg: Leg | None = None
+        self._paused = False
+        self._read_ended = False
+        self._closing = False
+        self._gone = False
+
+    @property
+    def _client(self) -> Any:
+        return self.transport
+
+    # --- what Twisted tells us
+
+    def connectionMade(self) -> None:
+        """Greet, and begin to count the time until the log-on."""
+        tcp = ITCPTransport(self.transport, None)
+        if tcp is not None:
+            tcp.setTcpNoDelay(True)
+            tcp.setTcpKeepAlive(True)
+        self._session.stop = lambda: self._guard(self._drain)
+        self._session.abort = self._abort
+        self._timers.later("login", self._settings.mail_login_time, self._login_too_slow)
+        if self._handshaking:
+            self._timers.later("handshake", self._settings.tls_handshake_time, self._handshake_too_slow)
+        self._perform(self._login.begin())
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up, from the start or after STARTTLS."""
+        self._timers.cancel("handshake")
+        self._handshaking = False
+        if not self._login.offer.secure:
+            self._session.secure = True
+            self._perform(self._login.secured())
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets of the client."""
+        if self._leg is not None:
+            self._leg.received(data)
+        elif self._login.over:
+            pass  # we said goodbye: nobody reads this
+        elif data.startswith(_TLS_RECORD) and not self._login.offer.secure and not self._reader.held:
+            self._close(BAD_INPUT, "TLS on a clear port")
+        else:
+            self._reader.feed(data)
+            self._guard(self._read)
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more; what it asked behind a log-on under way is still answered."""
+        if self._leg is not None:
+            self._leg.read_ended()
+        elif not self._login.reading and self._reader.held:
+            self._read_ended = True
+        else:
+            self._client.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our end is shut, as we asked."""
+        if self._leg is not None:
+            self._leg.write_ended()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client is gone, or we closed: the one end of every session."""
+        self._gone = True
+        self._timers.cancel_all()
+        if self._handshaking:
+            closed = reason.check(ConnectionDone, ConnectionLost) is not None
+            self._journal.record.refuse(
+                CLIENT_GONE if closed else BAD_INPUT, f"phase=tls {type(reason.value).__name__}"
+            )
+        if self._cancel_log_on():
+            self._journal.record.refuse(CLIENT_GONE, "phase=login")
+        if self._leg is not None:
+            self._leg.lost(reason)
+        self._journal.end()
+
+    # --- the dialogue
+
+    def _guard(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - with the log-on's errback the one place: logged, answered, closed
+            self._fault(Failure())
+
+    def _read(self) -> None:
+        while self._login.reading:
+            event = self._reader.next_event()
+            if event is None:
+                break
+            self._perform(self._login.take(event, followed=self._reader.held > 0))
+        if self._leg is None and self._reader.held > limits.PIPELINED_OCTETS and not self._paused:
+            self._paused = True
+            self._client.pauseProducing()
+        if self._read_ended and self._login.reading:
+            self._client.loseConnection()
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(data):
+                    self._client.write(data)
+                case Prompt(data):
+                    self._client.write(data)
+                    self._reader.expect_response()
+                case StartTLS():
+                    self._start_tls()
+                case Authenticate():
+                    self._begin_log_on(action)
+                case NoteRefusal(reason, name):
+                    self._journal.refused_unasked(decode(name), reason, self._kind.refused)
+                case Join():
+                    self._join()
+                case Close(reason):
+                    self._close(reason)
+
+    def _start_tls(self) -> None:
+        self._reader = self._kind.new_reader()
+        self._handshaking = True
+        self._timers.later("handshake", self._settings.tls_handshake_time, self._handshake_too_slow)
+        self._client.startTLS(self._tls)
+
+    # --- the log-on
+
+    def _begin_log_on(self, ask: Authenticate) -> None:
+        self._journal.attempt()
+        way = Deferred.fromCoroutine(self._way.take(self._journal.record, ask))
+        self._under_way = way.addCallbacks(self._logged_on, self._not_logged_on).addErrback(self._fault)
+
+    def _logged_on(self, entered: Entered) -> None:
+        self._under_way = None
+        self._entered = entered
+        self._perform(self._login.accepted(entered.welcome))
+
+    def _not_logged_on(self, failure: Failure) -> None:
+        self._under_way = None
+        refused = failure.value
+        if isinstance(refused, Refused | CancelledError) and (self._gone or self._login.over):
+            return
+        if not isinstance(refused, Refused):
+            self._fault(failure)
+            return
+        self._journal.note(refused, refused.status if isinstance(refused, BackEndRefused) else "-")
+        wait = self._floor(refused.reason) - self._journal.attempt_age
+        self._timers.later("answer", max(wait, 0.0), lambda: self._refuse(refused))
+
+    def _floor(self, reason: Reason) -> float:
+        """S-AUTH-6: a wrong name, a wrong password and a locked account take the same time, in seconds."""
+        if reason.public_code != WRONG_PASSWORD.public_code:
+            return 0.0
+        return self._settings.failure_floor + SystemRandom().uniform(0.0, limits.FAILURE_JITTER)
+
+    def _refuse(self, refused: Refused) -> None:
+        refusal = Refusal(refused.reason)
+        if isinstance(refused, BackEndRefused):
+            refusal = Refusal(refused.reason, refused.code, refused.alerts)
+        self._journal.refused(self._kind.refused)
+        self._perform(self._login.refused(refusal))
+        self._resume()
+        self._read()
+
+    def _join(self) -> None:
+        """From here no Python of ours reads a line."""
+        assert self._entered is not None
+        self._timers.cancel("login")
+        self._journal.joined()
+        self._resume()
+        record = self._journal.record
+        self._relayed = Relayed(self._kind, self._client, self._entered, record, self._settings, self._timers)
+        self._leg = self._relayed.leg
+        self._relayed.start(self._reader.take_rest())
+        if self._read_ended:
+            self._leg.read_ended()
+
+    def _resume(self) -> None:
+        if self._paused and not self._gone and not self._closing:
+            self._paused = False
+            self._client.resumeProducing()
+
+    def _cancel_log_on(self) -> bool:
+        """Give a log-on under way up (S-MAIL-19); whether there was one."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return False
+        under_way.cancel()
+        return True
+
+    # --- ends
+
+    def _close(self, reason: Reason | None, detail: str = "") -> None:
+        """What is written goes out first, to a client that reads it within a while."""
+        record = self._journal.record
+        record.front_end_status = "OK" if reason is None else self._kind.closed
+        if reason is not None:
+            record.refuse(reason, detail)
+        self._closing = True
+        self._timers.cancel("login")
+        self._timers.later("close", limits.CLIENT_GONE_TIME, self._client.abortConnection)
+        self._client.loseConnection()
+
+    def _fault(self, failure: Failure) -> None:
+        """An exception that nobody foresaw ends this connection and no other."""
+        kind = type(failure.value).__name__
+        nameless = Failure(Fault(kind), Fault, failure.getTracebackObject())
+        self.log.failure("unexpected {kind} in session {session}", nameless, kind=kind, session=self._session.id)
+        self._journal.record.refuse(INTERNAL_ERROR, kind)
+        if self._gone:
+            return
+        if self._relayed is not None:
+            self._relayed.abort()
+        else:
+            self._perform(self._login.fault())
+
+    def _login_too_slow(self) -> None:
+        self._give_up(CLIENT_TIMEOUT, "phase=login", self._login.timed_out())
+
+    def _handshake_too_slow(self) -> None:
+        self._journal.record.refuse(CLIENT_TIMEOUT, "phase=tls")
+        self._client.abortConnection()
+
+    def _give_up(self, reason: Reason, detail: str, last_words: list[Action]) -> None:
+        self._journal.record.refuse(reason, detail)
+        self._timers.cancel("answer")
+        self._cancel_log_on()
+        self._perform(last_words)
+
+    def _drain(self) -> None:
+        """The service stops (S-OPS-7)."""
+        if self._relayed is not None:
+            self._relayed.drain(self._login.speaker.bye(DRAINING))
+        else:
+            self._give_up(DRAINING, "", self._login.stop(DRAINING))
+
+    def _abort(self) -> None:
+        if self._relayed is not None:
+            self._relayed.abort()
+        else:
+            self._client.abortConnection()
+
+
+def imap4_protocol(
+    session: Session,
+    steps: Steps,
+    listener: ListenerSection,
+    settings: LimitsSection,
+    clock: IReactorTime,
+    tls: IOpenSSLServerConnectionCreator | None,
+) -> MailProtocol:
+    """The protocol of an admitted IMAP4 client."""
+    return MailProtocol(IMAP4, session, steps, listener, settings, clock, tls)
+
+
+def pop3_protocol(
+    session: Session,
+    steps: Steps,
+    listener: ListenerSection,
+    settings: LimitsSection,
+    clock: IReactorTime,
+    tls: IOpenSSLServerConnectionCreator | None,
+) -> MailProtocol:
+    """The protocol of an admitted POP3 client."""
+    return MailProtocol(POP3, session, steps, listener, settings, clock, tls)

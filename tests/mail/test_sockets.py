@@ -1,0 +1,142 @@
+"""STARTTLS on real sockets, to the client and to the back end: TLS in memory is not TLS."""
+
+from __future__ import annotations
+
+import imaplib
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.internet.protocol import Factory
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from exfront.backends.allowed import AllowList
+from exfront.backends.dial import Dialer
+from exfront.config.kinds import HostPort
+from exfront.config.listener import ListenerSection
+from exfront.decision import Relay
+from exfront.mail.protocol import imap4_protocol
+from exfront.net.tls import server_options
+from exfront.topology import Protocol, Service
+from tests.support.authority import Authority
+from tests.support.scripted_server import ScriptedServer
+from tests.support.steps import SmallWorld, server
+
+reactor: Any = the_reactor
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+
+
+class WatchedDialer(Dialer):
+    """Tells when the one connection that it made is gone."""
+
+    def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        self.gone: Deferred[None] = Deferred()
+        return super().dial(relay, protocol, factory).addCallback(self._watch)
+
+    def _watch(self, back_end: IProtocol) -> IProtocol:
+        lost = back_end.connectionLost
+
+        def connection_lost(reason: Failure) -> None:
+            lost(reason)
+            self.gone.callback(None)
+
+        back_end.connectionLost = connection_lost  # type: ignore[method-assign]
+        return back_end
+
+
+class StartTlsTests(TestCase):
+    """exfront on one port, a scripted back end on another; both want STARTTLS."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        authority = Authority(folder)
+        self.certificate = authority.issue("mail.fourthcoffee.com", ["127.0.0.1"])
+        self.ca_file = str(authority.ca_file)
+        self.back_end = ScriptedServer("127.0.0.1")
+        self.addCleanup(self.back_end.stop)
+        self.heard: list[bytes] = []
+
+    async def listen(self) -> Any:
+        """Start exfront's listener."""
+        service = Service(self.back_end.port, "starttls")
+        home = server("chicago", host="mail.fourthcoffee.com", address="127.0.0.1", imap4=service, ca_file=self.ca_file)
+        world = SmallWorld(servers=(home,))
+        world.steps.dialer = self.dialer = WatchedDialer(reactor, world.limits, AllowList(LOOPBACK))
+        listener = ListenerSection("imap4", HostPort("127.0.0.1", 0), "starttls")
+        tls = server_options(self.certificate, None)
+        factory = Factory()
+        factory.buildProtocol = lambda address: imap4_protocol(  # type: ignore[method-assign, assignment]
+            world.admit("imap4"), world.steps, listener, world.limits, reactor, tls
+        )
+        self.world = world
+        return await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+
+    def behave(self, after_go: bytes = b"") -> None:
+        """The back end's part; `after_go` follows its OK to STARTTLS in the same packet, in clear."""
+
+        def behaviour(connection: socket.socket) -> None:
+            connection.sendall(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n")
+            self.heard.append(connection.recv(4096))
+            connection.sendall(b"S OK go\r\n" + after_go)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            with context.wrap_socket(connection, server_side=True) as secure:
+                for answer in (b"* CAPABILITY IMAP4rev1\r\nC OK\r\n", b"L OK [CAPABILITY A] in\r\n"):
+                    self.heard.append(secure.recv(4096))
+                    secure.sendall(answer)
+                self.heard.append(secure.recv(4096))
+                secure.sendall(b"* BYE\r\n" + self.heard[-1].split()[0] + b" OK\r\n")
+                secure.recv(4096)
+
+        self.back_end.behaviour = behaviour
+
+    def log_on(self, port: int) -> tuple[str, str]:
+        """A client's part: its answers to LOGIN and LOGOUT."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        with imaplib.IMAP4("127.0.0.1", port, timeout=10) as client:
+            client.starttls(context)
+            try:
+                answer = client.login("alice", "secret-alice")[1][0]
+            except imaplib.IMAP4.error as error:
+                return str(error), ""
+            return answer.decode(), client.logout()[0]
+
+    async def test_log_on_under_tls_on_both_sides(self) -> None:
+        """S-MAIL-1, S-MAIL-2: no password goes before TLS, on either side."""
+        self.behave()
+        port = await self.listen()
+        self.addCleanup(port.stopListening)
+        answers = await deferToThread(self.log_on, port.getHost().port)
+        self.assertEqual(answers, ("[CAPABILITY A] Logged on.", "BYE"))
+        self.assertEqual(
+            self.heard[:3], [b"S STARTTLS\r\n", b"C CAPABILITY\r\n", b'L LOGIN "alice" "secret-alice"\r\n']
+        )
+        await self.closed()
+
+    async def test_what_the_back_end_says_in_clear_before_tls_ends_it(self) -> None:
+        """S-MAIL-2: bytes after the OK line: unavailable, and no LOGIN is seen."""
+        self.behave(b"C OK\r\n")
+        port = await self.listen()
+        self.addCleanup(port.stopListening)
+        answer, _ = await deferToThread(self.log_on, port.getHost().port)
+        self.assertIn("[UNAVAILABLE]", answer)
+        self.assertEqual(self.heard, [b"S STARTTLS\r\n"])
+        await self.closed()
+
+    async def closed(self) -> None:
+        """The session is over, and both its connections are closed."""
+        over: Deferred[None] = Deferred()
+        self.world.sessions.drain(lambda: over.callback(None))
+        await over
+        await self.dialer.gone
