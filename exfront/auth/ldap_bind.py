@@ -53,7 +53,6 @@ class LdapBindChecker:
     """A pool of `LDAP_BIND_CONNECTIONS` connections, opened when needed, one bind at a time on each."""
 
     def __init__(self, settings: DirectorySection, limits: LimitsSection, reactor: Any) -> None:
-        self.limits = limits
         self._reactor = reactor
         self._servers = Servers(settings, limits, reactor)
         self._places = DeferredSemaphore(house_limits.LDAP_BIND_CONNECTIONS)
@@ -69,6 +68,15 @@ class LdapBindChecker:
     @settings.setter
     def settings(self, settings: DirectorySection) -> None:
         self._servers.settings = settings
+
+    @property
+    def limits(self) -> LimitsSection:
+        """[limits]; the same."""
+        return self._servers.limits
+
+    @limits.setter
+    def limits(self, limits: LimitsSection) -> None:
+        self._servers.limits = limits
 
     def start(self) -> None:
         """Take checks (again); connections are opened when the first password comes."""

@@ -1,17 +1,16 @@
 """One LDAP connection, on ldaptor: TLS first, every wait bounded, what comes in checked before it is decoded.
 
-Nothing but this module (and lab/) knows ldaptor. What goes out of it are own values: `Entry`, `SearchAnswer`,
-`BindResult`, and the closed list of errors.py.
+Nothing but this module, messages.py and lab/ knows ldaptor. What goes out of it are own values: `Entry`,
+`SearchAnswer`, `BindResult`, and the closed list of errors.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from attrs import frozen
-from ldaptor.protocols import pureber, pureldap
+from ldaptor.protocols import pureldap
 from ldaptor.protocols.ldap.ldapclient import LDAPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener
@@ -21,10 +20,11 @@ from zope.interface import implementer
 
 from exfront import limits
 from exfront.config.limits import LimitsSection
+from exfront.directory import messages
 from exfront.directory.entry import Entry
 from exfront.directory.errors import BadCertificate, ConnectionLost, DirectoryError, ServerFault, TimedOut
-from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
-from exfront.directory.framing import BadFrame, Frames, operation
+from exfront.directory.filters import Scope, Search
+from exfront.directory.framing import BadFrame, Frames
 from exfront.net import tls
 from exfront.secret import Secret
 
@@ -36,9 +36,7 @@ BUSY, UNAVAILABLE = 51, 52
 _SIZE_LIMIT_EXCEEDED = 4
 _NO_SUCH_OBJECT = 32
 
-_ANSWERS = frozenset((0x61, 0x64, 0x65, 0x73, 0x78))  # bind, entry, done, reference, extended (RFC 4511)
 _LAST_MESSAGE_ID = 2**31 - 1  # RFC 4511 section 4.1.1; ldaptor's own counter passes it after some weeks
-_TEXT_LENGTH = 300  # of a server's diagnostic message
 
 
 @frozen
@@ -88,7 +86,7 @@ class Connection:
         answer = await self._within(self._times.ldap_tls_time, self.protocol.send(request), "StartTLS")
         code = answer.resultCode if isinstance(answer, pureldap.LDAPExtendedResponse) else None
         if code != SUCCESS:
-            raise BadCertificate(f"{self.name} StartTLS refused: result={code} {_text(answer)}")
+            raise BadCertificate(f"{self.name} StartTLS refused: result={code} {messages.text(answer)}")
         secured = self.protocol.upgrade(context)
         await self._within(self._times.ldap_tls_time, secured, "TLS handshake")
 
@@ -108,13 +106,15 @@ class Connection:
                 self.abort()
         if not answered:
             raise ConnectionLost(f"{self.name} answered something else to a bind")
-        return BindResult(answer.resultCode, _text(answer))
+        return BindResult(answer.resultCode, messages.text(answer))
 
     async def search(self, search: Search) -> SearchAnswer:
         """At most two entries (S-DIR-8). Many searches may run at once. Raises `DirectoryError`."""
         self._check_alive()
         collector = _Collector(self.name, search.scope)
-        sent = self.protocol.send_multiResponse(_request(search, self._times.ldap_search_time), collector.take)
+        sent = self.protocol.send_multiResponse(
+            messages.search_request(search, self._times.ldap_search_time), collector.take
+        )
         sent.addErrback(collector.fail)
         return await self._within(self._times.ldap_search_time, collector.done, "search")
 
@@ -177,7 +177,7 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
             for message in self._frames.feed(recd):
                 if self._upgrading:
                     raise BadFrame("octets behind the StartTLS answer")
-                self.handle(_decode(message))
+                self.handle(messages.decode(message))
                 if self._fault is not None:
                     return
             if self._upgrading and self._frames.pending:
@@ -202,7 +202,7 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
 
     def unsolicitedNotification(self, msg: Any) -> None:
         """Notice of disconnection (RFC 4511 section 4.4.1), the only one there is: nothing more is sent here."""
-        self.abort(ConnectionLost(f"{self._name} notice of disconnection: {_text(msg)}"))
+        self.abort(ConnectionLost(f"{self._name} notice of disconnection: {messages.text(msg)}"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         why = self._fault or self._loss(reason)
@@ -278,14 +278,14 @@ class _Collector:
     def take(self, answer: Any) -> bool:
         """One message; True after the last one."""
         if isinstance(answer, pureldap.LDAPSearchResultEntry):
-            self._add(_entry(answer))
+            self._add(messages.entry(answer))
             return False
         if isinstance(answer, pureldap.LDAPSearchResultReference):
             self._references += 1
             return False
         if not isinstance(answer, pureldap.LDAPSearchResultDone):
             raise BadFrame("not a search's answer")
-        self._finish(answer.resultCode, _text(answer))
+        self._finish(answer.resultCode, messages.text(answer))
         return True
 
     def fail(self, failure: Failure) -> None:
@@ -306,53 +306,3 @@ class _Collector:
             return
         complete = self._complete and code != _SIZE_LIMIT_EXCEEDED
         self.done.callback(SearchAnswer(tuple(self._entries), complete, self._references, self._server))
-
-
-def _decode(message: bytes) -> Any:
-    """A whole message as ldaptor's object; raises whatever ldaptor raises for what it cannot read."""
-    if operation(message) not in _ANSWERS:  # ldaptor prints what it does not know
-        raise BadFrame("not an answer")
-    decoded, _ = pureber.berDecodeObject(LdapProtocol.berdecoder, message)
-    code = getattr(decoded.value, "resultCode", 0)
-    if not isinstance(code, int):
-        raise BadFrame("no result code")
-    return decoded
-
-
-def _entry(answer: Any) -> Entry:
-    attributes = {name.decode("ascii", "replace").lower(): tuple(values) for name, values in answer.attributes}
-    return Entry(answer.objectName.decode("utf-8", "surrogateescape"), attributes)
-
-
-def _request(search: Search, seconds: float) -> Any:
-    return pureldap.LDAPSearchRequest(
-        baseObject=search.base,
-        scope=search.scope.value,
-        sizeLimit=limits.LDAP_SIZE_LIMIT,
-        timeLimit=math.ceil(seconds),
-        filter=encode(search.filter),
-        attributes=search.attributes,
-    )
-
-
-def encode(value: Filter) -> Any:
-    """A filter as ldaptor's object: values go over as octets, nothing is ever parsed."""
-    if isinstance(value, AllOf):
-        return pureldap.LDAPFilter_and([encode(part) for part in value.parts])
-    if isinstance(value, AnyOf):
-        return pureldap.LDAPFilter_or([encode(part) for part in value.parts])
-    if isinstance(value, Present):
-        return pureldap.LDAPFilter_present(value.attribute)
-    assert isinstance(value, Equals)
-    return pureldap.LDAPFilter_equalityMatch(
-        attributeDesc=pureldap.LDAPAttributeDescription(value.attribute),
-        assertionValue=pureldap.LDAPAssertionValue(value.value),
-    )
-
-
-def _text(answer: Any) -> str:
-    """The server's diagnostic message, without what could break a log line."""
-    message = getattr(answer, "errorMessage", b"")
-    octets = message if isinstance(message, bytes) else str(message).encode()
-    text = octets[:_TEXT_LENGTH].decode("utf-8", "replace").rstrip("\0")
-    return "".join(character if character.isprintable() else "?" for character in text)

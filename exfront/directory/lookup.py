@@ -42,7 +42,6 @@ class Directory:
         default_domain: str = "",
         searches: Searches | None = None,
     ) -> None:
-        self.limits = limits
         self._reactor = reactor
         self._default_domain = default_domain
         self._servers = Servers(settings, limits, reactor)
@@ -61,6 +60,15 @@ class Directory:
         self._domains = Domains.read(settings, self._default_domain)
         self._schema: Schema = schema(settings)
         self._servers.settings = settings
+
+    @property
+    def limits(self) -> LimitsSection:
+        """[limits]; the same."""
+        return self._servers.limits
+
+    @limits.setter
+    def limits(self, limits: LimitsSection) -> None:
+        self._servers.limits = limits
 
     def start(self) -> None:
         """Connect in the background; look-ups do not wait for it to be called."""

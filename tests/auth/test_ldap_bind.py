@@ -68,7 +68,7 @@ def silent_on(name: bytes) -> Answer:
 
 class CheckerTests(TestCase):
     timeout = 20
-    times = LimitsSection(ldap_bind_time=0.3)
+    times = LimitsSection(ldap_bind_time=0.5)
 
     def serve(self, answer: Answer = by_password) -> ScriptedLdap:
         server = ScriptedLdap(answer)
@@ -317,5 +317,6 @@ class SettingsTests(SynchronousTestCase):
     def test_new_settings_are_one_assignment(self) -> None:
         checker = LdapBindChecker(section(), LimitsSection(), reactor)
         settings = section(starttls=True)
-        checker.settings = settings
-        self.assertIs(checker.settings, settings)
+        times = LimitsSection(ldap_bind_time=1.0)
+        checker.settings, checker.limits = settings, times
+        self.assertEqual((checker.settings, checker.limits), (settings, times))

@@ -321,7 +321,7 @@ class RestartTests(SlapdTests):
 
     async def test_frozen(self) -> None:
         """S-DIR-1: a server that stopped answering is a temporary failure, in bounded time."""
-        self.limits = LimitsSection(ldap_search_time=0.3, ldap_bind_time=0.3, ldap_tls_time=0.3)
+        self.limits = LimitsSection(ldap_search_time=0.5, ldap_bind_time=0.5, ldap_tls_time=0.5)
         self.connect(self.slapd.url)
         await self.log_on("user1", b"password-1")
         self.slapd.freeze()
@@ -330,7 +330,7 @@ class RestartTests(SlapdTests):
 
     async def test_frozen_on_a_bind(self) -> None:
         """S-DIR-13: the bind is not repeated; slapd sees one when it goes on."""
-        self.limits = LimitsSection(ldap_bind_time=0.3)
+        self.limits = LimitsSection(ldap_bind_time=0.5)
         self.connect(self.slapd.url)
         account = (await self.log_on("user1", b"password-1")).account
         assert account is not None

@@ -4,39 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import io
-from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ldaptor.protocols import pureldap
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from exfront import limits
-from exfront.config.limits import LimitsSection
-from exfront.directory.client import BindResult, Connection
+from exfront.directory.client import LdapProtocol, _Collector
 from exfront.directory.entry import Entry
-from exfront.directory.errors import (
-    BadCertificate,
-    ConnectionLost,
-    DirectoryError,
-    ServerFault,
-    TimedOut,
-    Unreachable,
-)
+from exfront.directory.errors import BadCertificate, ConnectionLost, DirectoryError, ServerFault, TimedOut, Unreachable
 from exfront.directory.filters import Equals, Scope, Search
-from exfront.directory.servers import Servers
-from exfront.reasons import DIRECTORY_CERTIFICATE, DIRECTORY_DOWN, DIRECTORY_TIMEOUT, Refused
-from exfront.secret import Secret
-from tests.support.authority import Authority
+from tests.directory.connection import BASE_SEARCH, SEARCH, SECRET, SHORT, ConnectionTests, close, raw
 from tests.support.scripted_ldap import (
     BASE,
     NOTICE_OF_DISCONNECTION,
     Answer,
     LdapPeer,
     Referral,
-    ScriptedLdap,
     bound,
     done,
     extended,
@@ -46,47 +38,9 @@ from tests.support.scripted_ldap import (
     on_search,
     reference,
     replies,
-    section,
     silent,
     user,
 )
-
-_SEARCH = Search(BASE, Equals("uid", "a*b"), ("mail", "uid"))
-_BASE_SEARCH = Search(f"cn=a,{BASE}", Equals("objectClass", "x"), ("mail",), Scope.BASE)
-_SECRET = Secret(b"s3cret-pa\xdfword")
-_SHORT = 0.2  # seconds, where a test waits for a time-out
-
-
-def raw(octets: bytes) -> Answer:
-    """Answers with octets as they are."""
-    return lambda peer, identifier, request: peer.write(octets)
-
-
-def close(peer: LdapPeer, identifier: int, request: Any) -> None:
-    """Hangs up instead of an answer."""
-    peer.close()
-
-
-class ConnectionTests(TestCase):
-    timeout = 20
-    times = LimitsSection(ldap_bind_time=_SHORT, ldap_search_time=_SHORT, ldap_tls_time=_SHORT)
-
-    def serve(self, answer: Answer, **more: Any) -> ScriptedLdap:
-        server = ScriptedLdap(answer, **more)
-        self.addCleanup(server.stop)
-        return server
-
-    async def connect(self, server: ScriptedLdap, **settings: Any) -> Connection:
-        connection = await Servers(section(server, **settings), self.times, reactor).open()
-        self.addCleanup(self.end, connection)
-        return connection
-
-    async def end(self, connection: Connection) -> None:
-        connection.abort()
-        await connection.ended
-
-    async def fails(self, kind: type[DirectoryError], running: Any) -> DirectoryError:
-        return await self.assertFailure(Deferred.fromCoroutine(running), kind)
 
 
 class SearchTests(ConnectionTests):
@@ -94,7 +48,7 @@ class SearchTests(ConnectionTests):
         """S-DIR-8: two entries, a time limit, named attributes; values as octets, never as filter text."""
         server = self.serve(friendly)
         connection = await self.connect(server)
-        await connection.search(_SEARCH)
+        await connection.search(SEARCH)
         (request,) = server.searches()
         self.assertEqual((request.sizeLimit, request.timeLimit, request.attributes), (2, 1, [b"mail", b"uid"]))
         self.assertEqual((request.baseObject, request.scope, request.derefAliases), (BASE.encode(), 2, 0))
@@ -103,7 +57,7 @@ class SearchTests(ConnectionTests):
     async def test_entries_are_plain_values(self) -> None:
         entry = found(f"cn=Jürgen,{BASE}", mail=["a@x", "b@x"], objectGUID=[b"\xf0\0"])
         connection = await self.connect(self.serve(on_search(replies(entry, done()))))
-        answer = await connection.search(_SEARCH)
+        answer = await connection.search(SEARCH)
         self.assertEqual(
             answer.entries, (Entry(f"cn=Jürgen,{BASE}", {"mail": (b"a@x", b"b@x"), "objectguid": (b"\xf0\0",)}),)
         )
@@ -128,14 +82,14 @@ class SearchTests(ConnectionTests):
     async def test_size_limit_reached_is_not_complete(self) -> None:
         """S-DIR-8: result 4 means ambiguous, not success."""
         connection = await self.connect(self.serve(on_search(replies(user(), user(), done(4)))))
-        answer = await connection.search(_SEARCH)
+        answer = await connection.search(SEARCH)
         self.assertFalse(answer.complete)
         self.assertEqual(len(answer.entries), 2)
 
     async def test_server_that_ignores_the_size_limit(self) -> None:
         """S-DIR-8: more entries than asked for are not kept."""
         connection = await self.connect(self.serve(on_search(replies(*[user()] * 50, done()))))
-        answer = await connection.search(_SEARCH)
+        answer = await connection.search(SEARCH)
         self.assertFalse(answer.complete)
         self.assertEqual(len(answer.entries), limits.LDAP_SIZE_LIMIT)
 
@@ -144,7 +98,7 @@ class SearchTests(ConnectionTests):
         evil = self.serve(friendly)
         url = f"ldap://127.0.0.1:{evil.port}/dc=evil"
         connection = await self.connect(self.serve(on_search(replies(reference(url), user(), reference(url), done()))))
-        answer = await connection.search(_SEARCH)
+        answer = await connection.search(SEARCH)
         self.assertEqual((len(answer.entries), answer.references), (1, 2))
         self.assertEqual(evil.accepted, 0)
 
@@ -153,7 +107,7 @@ class SearchTests(ConnectionTests):
         evil = self.serve(friendly)
         referral = Referral(0x65, f"ldap://127.0.0.1:{evil.port}/dc=evil")
         connection = await self.connect(self.serve(on_search(replies(referral))))
-        error = await self.fails(ServerFault, connection.search(_SEARCH))
+        error = await self.fails(ServerFault, connection.search(SEARCH))
         assert isinstance(error, ServerFault)
         self.assertEqual(error.code, 10)
         self.assertTrue(connection.alive)
@@ -161,16 +115,16 @@ class SearchTests(ConnectionTests):
 
     async def test_no_such_object_to_a_base_search_is_no_entry(self) -> None:
         connection = await self.connect(self.serve(on_search(replies(done(32)))))
-        self.assertEqual((await connection.search(_BASE_SEARCH)).entries, ())
+        self.assertEqual((await connection.search(BASE_SEARCH)).entries, ())
 
     async def test_no_such_object_to_a_subtree_search_is_a_fault(self) -> None:
         """The base is wrong, or hidden from the service account: no reason to call all users unknown."""
         connection = await self.connect(self.serve(on_search(replies(done(32)))))
-        await self.fails(ServerFault, connection.search(_SEARCH))
+        await self.fails(ServerFault, connection.search(SEARCH))
 
     async def test_diagnostic_text_cannot_break_a_log_line(self) -> None:
         connection = await self.connect(self.serve(on_search(replies(done(80, "a\r\nforged\x1b[0m" + "x" * 500)))))
-        error = await self.fails(ServerFault, connection.search(_SEARCH))
+        error = await self.fails(ServerFault, connection.search(SEARCH))
         self.assertIn("a??forged?", str(error))
         self.assertLess(len(str(error)), 400)
 
@@ -178,15 +132,15 @@ class SearchTests(ConnectionTests):
         """S-DIR-1: a search without an answer ends, and its connection with it."""
         server = self.serve(on_search(silent))
         connection = await self.connect(server)
-        await self.fails(TimedOut, connection.search(_SEARCH))
+        await self.fails(TimedOut, connection.search(SEARCH))
         await connection.ended
         self.assertFalse(connection.alive)
 
     async def test_other_searches_of_a_connection_that_timed_out_are_lost(self) -> None:
         connection = await self.connect(self.serve(on_search(silent)))
-        first = Deferred.fromCoroutine(connection.search(_SEARCH))
-        await deferLater(reactor, _SHORT / 2)
-        second = Deferred.fromCoroutine(connection.search(_SEARCH))
+        first = Deferred.fromCoroutine(connection.search(SEARCH))
+        await deferLater(reactor, SHORT / 2)
+        second = Deferred.fromCoroutine(connection.search(SEARCH))
         await self.assertFailure(first, TimedOut)
         await self.assertFailure(second, ConnectionLost)
 
@@ -195,15 +149,15 @@ class SearchTests(ConnectionTests):
         connection = await self.connect(server)
         server.close_connections()
         await connection.ended
-        await self.fails(ConnectionLost, connection.search(_SEARCH))
-        await self.fails(ConnectionLost, connection.bind("cn=a", _SECRET))
+        await self.fails(ConnectionLost, connection.search(SEARCH))
+        await self.fails(ConnectionLost, connection.bind("cn=a", SECRET))
 
     async def test_message_ids_stay_in_their_range(self) -> None:
         """RFC 4511 section 4.1.1 ends them at 2^31 - 1; ldaptor's own counter does not."""
         connection = await self.connect(self.serve(friendly))
         connection.protocol._last_id = 2**31 - 2
         for _ in range(3):
-            await connection.search(_SEARCH)
+            await connection.search(SEARCH)
         self.assertEqual(connection.protocol._last_id, 2)
 
 
@@ -213,7 +167,7 @@ class BrokenServerTests(ConnectionTests):
     async def lost(self, answer: Answer) -> str:
         connection = await self.connect(self.serve(answer))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            error = await self.fails(ConnectionLost, connection.search(_SEARCH))
+            error = await self.fails(ConnectionLost, connection.search(SEARCH))
         self.assertFalse(connection.alive)
         self.assertEqual(printed.getvalue(), "")
         await connection.ended
@@ -272,204 +226,10 @@ class BrokenServerTests(ConnectionTests):
         server = self.serve(raw(b"\x30\x03\x02\x05\x01"))
         for _ in range(50):
             connection = await self.connect(server)
-            await self.fails(ConnectionLost, connection.search(_SEARCH))
+            await self.fails(ConnectionLost, connection.search(SEARCH))
             await connection.ended
         await deferLater(reactor, 0.05)
         self.assertEqual(server.open, set())
-
-
-class BindTests(ConnectionTests):
-    async def test_result_and_message(self) -> None:
-        server = self.serve(replies(bound(49, "80090308: data 52e, v1db1\0")))
-        connection = await self.connect(server)
-        result = await connection.bind("cn=Jürgen", _SECRET)
-        self.assertEqual(result, BindResult(49, "80090308: data 52e, v1db1"))
-        self.assertEqual(server.binds(), [("cn=Jürgen".encode(), _SECRET.reveal())])
-        self.assertTrue(connection.alive)
-
-    async def test_referral_to_a_bind_is_a_result_and_prints_nothing(self) -> None:
-        connection = await self.connect(self.serve(replies(Referral(0x61, "ldap://evil/"))))
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            self.assertEqual((await connection.bind("cn=a", _SECRET)).code, 10)
-        self.assertEqual(printed.getvalue(), "")
-
-    async def test_time_out_closes(self) -> None:
-        """S-AUTH-2: who is bound after a time-out is not known: the connection is closed."""
-        connection = await self.connect(self.serve(silent))
-        await self.fails(TimedOut, connection.bind("cn=a", _SECRET))
-        self.assertFalse(connection.alive)
-
-    async def test_cancel_closes(self) -> None:
-        """S-AUTH-2: a client that goes away during its bind takes the connection with it."""
-        connection = await self.connect(self.serve(silent))
-        running = Deferred.fromCoroutine(connection.bind("cn=a", _SECRET))
-        running.addErrback(lambda _: None)
-        running.cancel()
-        self.assertFalse(connection.alive)
-        await running
-
-    async def test_answer_of_another_kind_is_no_success(self) -> None:
-        """S-AUTH-2: only a bind's own answer counts."""
-        for answer in (done(0), extended(0)):
-            connection = await self.connect(self.serve(replies(answer)))
-            await self.fails(ConnectionLost, connection.bind("cn=a", _SECRET))
-            self.assertFalse(connection.alive)
-
-    async def test_success_for_another_message_is_no_success(self) -> None:
-        """S-AUTH-2: only result 0 to that very message id is success."""
-        connection = await self.connect(self.serve(lambda peer, identifier, _: peer.send(identifier + 1, bound())))
-        await self.fails(ConnectionLost, connection.bind("cn=a", _SECRET))
-
-    async def test_failures_do_not_hold_the_password(self) -> None:
-        """S-AUTH-11: neither the failure nor the frames of its traceback show the password."""
-        for answer in (silent, close, raw(b"garbage"), replies(done())):
-            connection = await self.connect(self.serve(answer))
-            error = await self.fails(DirectoryError, connection.bind("cn=a", _SECRET))
-            for octets in _reachable(error):
-                self.assertNotIn(_SECRET.reveal(), octets)
-
-
-def _reachable(error: BaseException) -> list[bytes]:
-    """The repr of the error, and of each local variable of the frames in its traceback and in those of its causes."""
-    found: list[bytes] = []
-    errors: list[BaseException | None] = [error]
-    while errors:
-        one = errors.pop()
-        if one is None:
-            continue
-        errors += [one.__cause__, one.__context__]
-        found.append(repr(one).encode("utf-8", "replace"))
-        step = one.__traceback__
-        while step is not None:
-            for value in step.tb_frame.f_locals.values():
-                found.append(value if isinstance(value, bytes) else repr(value).encode("utf-8", "replace"))
-                wire = getattr(value, "toWire", None)
-                if callable(wire) and not isinstance(value, type):
-                    found.append(wire())
-            step = step.tb_next
-    return found
-
-
-class TlsTests(ConnectionTests):
-    times = LimitsSection(ldap_tls_time=0.5)
-
-    def setUp(self) -> None:
-        folder = Path(self.mktemp())
-        folder.mkdir()
-        self.authority = Authority(folder)
-        self.good = self.authority.issue("good.example", ["127.0.0.1"])
-
-    def tls_server(self, certificate: Path, answer: Answer = friendly) -> ScriptedLdap:
-        return self.serve(answer, certificate=certificate, implicit=True)
-
-    def starttls_server(self, certificate: Path, answer: Answer | None = None) -> ScriptedLdap:
-        return self.serve(answer or accept_starttls, certificate=certificate)
-
-    async def refused(self, server: ScriptedLdap, **settings: Any) -> Refused:
-        settings = {"starttls": True, "ca_file": self.authority.ca_file, **settings}
-        refused = await self.assertFailure(Deferred.fromCoroutine(self.connect(server, **settings)), Refused)
-        self.assertEqual(server.binds(), [])
-        return refused
-
-    async def test_ldaps(self) -> None:
-        """S-DIR-10: LDAPS, verified before the first bind."""
-        server = self.tls_server(self.good)
-        connection = await self.connect(server, ca_file=self.authority.ca_file)
-        self.assertEqual((await connection.bind("cn=a", _SECRET)).code, 0)
-        self.assertEqual(len((await connection.search(_SEARCH)).entries), 1)
-
-    async def test_starttls(self) -> None:
-        """S-DIR-10: StartTLS, verified before the first bind."""
-        server = self.starttls_server(self.good)
-        connection = await self.connect(server, starttls=True, ca_file=self.authority.ca_file)
-        self.assertEqual((await connection.bind("cn=a", _SECRET)).code, 0)
-        self.assertEqual(len((await connection.search(_SEARCH)).entries), 1)
-
-    async def test_bad_certificates_stop_before_the_bind(self) -> None:
-        """S-DIR-10: a certificate with the wrong name, expired or of an unknown issuer: no octet of a bind."""
-        strangers = Path(self.mktemp())
-        strangers.mkdir()
-        cases = (
-            (self.authority.issue("other.example", ["127.0.0.99"]), "name"),
-            (self.authority.issue("late.example", ["127.0.0.1"], expired=True), "expired"),
-            (Authority(strangers, "strangers").issue("good.example", ["127.0.0.1"]), "issuer"),
-        )
-        for certificate, fault in cases:
-            refused = await self.refused(self.tls_server(certificate))
-            self.assertIs(refused.reason, DIRECTORY_CERTIFICATE, refused.detail)
-            self.assertTrue(refused.detail.endswith(f" reason={fault}"), refused.detail)
-            refused = await self.refused(self.starttls_server(certificate))
-            self.assertIs(refused.reason, DIRECTORY_CERTIFICATE, refused.detail)
-
-    async def test_starttls_refused_does_not_fall_back_to_clear(self) -> None:
-        """S-DIR-10: no fall-back."""
-        refused = await self.refused(self.starttls_server(self.good, replies(extended(2))))
-        self.assertIs(refused.reason, DIRECTORY_CERTIFICATE)
-
-    async def test_silence_after_starttls_times_out(self) -> None:
-        """S-DIR-1: TLS is bounded: both StartTLS's answer and the handshake."""
-        for answer in (silent, replies(extended())):
-            refused = await self.refused(self.starttls_server(self.good, answer))
-            self.assertIs(refused.reason, DIRECTORY_TIMEOUT)
-
-    async def test_silence_on_ldaps_times_out(self) -> None:
-        """S-DIR-1: so is the handshake of LDAPS."""
-        server = self.serve(silent)
-        settings = section(server, ca_file=self.authority.ca_file)
-        servers = Servers(settings, self.times, reactor)
-        servers.settings = type(settings)(
-            (type(server.url)("ldaps", server.url.host, server.url.port),), BASE, ca_file=self.authority.ca_file
-        )
-        refused = await self.assertFailure(Deferred.fromCoroutine(servers.open()), Refused)
-        self.assertIs(refused.reason, DIRECTORY_TIMEOUT)
-
-    async def test_messages_injected_behind_the_starttls_answer(self) -> None:
-        """S-DIR-10: octets behind the StartTLS answer, before TLS, close the connection."""
-        notice = extended(52, NOTICE_OF_DISCONNECTION)
-        for injected in (
-            lambda identifier: pureldap.LDAPMessage(notice, id=0).toWire(),
-            lambda identifier: pureldap.LDAPMessage(bound(), id=identifier + 1).toWire(),
-            lambda identifier: b"\x30\x84\x00",  # the beginning of a message
-        ):
-
-            def inject(peer: LdapPeer, identifier: int, request: Any, injected: Any = injected) -> None:
-                answer = pureldap.LDAPMessage(extended(), id=identifier).toWire()
-                peer.write(answer + injected(identifier))
-                peer.start_tls()
-
-            refused = await self.refused(self.starttls_server(self.good, inject))
-            self.assertIs(refused.reason, DIRECTORY_DOWN)
-            self.assertIn("broke the protocol", refused.detail)
-
-    async def test_notice_before_the_starttls_answer(self) -> None:
-        """S-DIR-10: an unsolicited notification while StartTLS runs aborts it."""
-        notice = extended(0, NOTICE_OF_DISCONNECTION)
-
-        def inject(peer: LdapPeer, identifier: int, request: Any) -> None:
-            peer.send(0, notice)
-            peer.send(identifier, extended())
-
-        await self.refused(self.starttls_server(self.good, inject))
-
-    async def test_clear_text_needs_the_switch(self) -> None:
-        """S-DIR-10: ldap:// without StartTLS only where the configuration allows it."""
-        server = self.serve(friendly)
-        refused = await self.refused(server, starttls=False, allow_clear=False)
-        self.assertIs(refused.reason, DIRECTORY_DOWN)
-        self.assertEqual(server.accepted, 0)
-
-    async def test_authority_that_cannot_be_read(self) -> None:
-        refused = await self.refused(self.tls_server(self.good), ca_file=Path("/nonexistent/ca.pem"))
-        self.assertIs(refused.reason, DIRECTORY_CERTIFICATE)
-
-
-def accept_starttls(peer: LdapPeer, identifier: int, request: Any) -> None:
-    """StartTLS, then `friendly`."""
-    if isinstance(request, pureldap.LDAPExtendedRequest):
-        peer.send(identifier, extended())
-        peer.start_tls()
-    else:
-        friendly(peer, identifier, request)
 
 
 class CloseTests(ConnectionTests):
@@ -490,7 +250,7 @@ class CloseTests(ConnectionTests):
 
     async def test_pending_operation_fails(self) -> None:
         connection = await self.connect(self.serve(on_bind(silent)))
-        running = Deferred.fromCoroutine(connection.bind("cn=a", _SECRET))
+        running = Deferred.fromCoroutine(connection.bind("cn=a", SECRET))
         connection.close()
         await self.assertFailure(running, ConnectionLost)
 
@@ -502,6 +262,100 @@ class CloseTests(ConnectionTests):
         server.close_connections()
         await connection.ended
         self.assertEqual([type(why) for why in told], [ConnectionLost])
+
+
+class FuzzTests(SynchronousTestCase):
+    """S-DIR-8: whatever a server sends, `dataReceived` returns; what is not an answer closes the connection."""
+
+    def feed(self, octets: bytes) -> list[DirectoryError]:
+        lost: list[DirectoryError] = []
+        protocol = LdapProtocol("ldap://dc1", lost.append)
+        transport = _Transport(protocol)
+        protocol.makeConnection(transport)
+        waiting = _Answers(protocol)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            protocol.dataReceived(octets)
+        self.assertEqual(printed.getvalue(), "")
+        if not protocol.usable:
+            self.assertTrue(transport.aborted)
+            transport.end()
+            self.assertEqual((len(lost), waiting.left), (1, 0))
+        return lost
+
+    @given(st.binary(max_size=80))
+    @settings(deadline=None)
+    def test_any_octets(self, octets: bytes) -> None:
+        """S-DIR-8: bad BER closes the connection and raises nothing."""
+        self.feed(octets)
+        self.feed(b"\x30" + bytes((len(octets) + 3,)) + b"\x02\x01\x01" + octets)
+
+    @given(st.sampled_from((0x61, 0x64, 0x65, 0x73, 0x78)), st.binary(max_size=60))
+    @settings(deadline=None)
+    def test_any_content_of_an_answer(self, tag: int, content: bytes) -> None:
+        """S-DIR-8: so does an answer that ldaptor cannot read."""
+        operation = bytes((tag, len(content))) + content
+        self.feed(b"\x30" + bytes((len(operation) + 3,)) + b"\x02\x01\x01" + operation)
+
+    @given(st.data())
+    @settings(deadline=None)
+    def test_spoilt_answers(self, data: st.DataObject) -> None:
+        """S-DIR-8: one wrong octet anywhere in a good answer raises nothing."""
+        good = b"".join(pureldap.LDAPMessage(one, id=1).toWire() for one in (user(), reference("ldap://x"), done()))
+        place = data.draw(st.integers(0, len(good) - 1))
+        octet = data.draw(st.integers(0, 255))
+        self.feed(good[:place] + bytes((octet,)) + good[place + 1 :])
+
+
+class _Transport(StringTransport):
+    """Notes an abort; `end` then tells the protocol."""
+
+    aborted = False
+
+    def __init__(self, protocol: LdapProtocol) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+    def end(self) -> None:
+        self._protocol.connectionLost(Failure(ConnectionDone()))
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Nothing to set."""
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Nothing to set."""
+
+
+class _Answers:
+    """A search and a bind that wait on `protocol`, as ids 1 and 2; `left` counts those without an answer."""
+
+    def __init__(self, protocol: LdapProtocol) -> None:
+        self.left = 2
+        collector = _Collector("ldap://dc1", Scope.SUBTREE)
+        protocol.send_multiResponse(pureldap.LDAPSearchRequest(), collector.take).addErrback(collector.fail)
+        collector.done.addBoth(self._answered)
+        protocol.bind_request("cn=a", SECRET).addBoth(self._answered)
+
+    def _answered(self, _: object) -> None:
+        self.left -= 1
+
+
+class HandshakeTests(SynchronousTestCase):
+    """TLS may be up, or lost, before anybody waits for it."""
+
+    def setUp(self) -> None:
+        self.protocol = LdapProtocol("ldaps://dc1", lambda why: None)
+
+    def test_already_completed(self) -> None:
+        self.protocol.handshakeCompleted()
+        self.successResultOf(self.protocol.handshake())
+
+    def test_already_lost(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        error = self.failureResultOf(self.protocol.handshake(), ConnectionLost).value
+        self.assertEqual(str(error), "ldaps://dc1 lost: ConnectionDone")
 
 
 class ErrorTests(TestCase):

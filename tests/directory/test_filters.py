@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from ldaptor.ldapfilter import parseFilter
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.directory.client import encode
 from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
+from exfront.directory.messages import encode
 
 _VALUES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
 

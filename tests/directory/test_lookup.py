@@ -152,9 +152,18 @@ class DomainTests(LookupTests):
         self.assertEqual(self.searches.asked, [])
 
     def test_new_settings_are_one_assignment(self) -> None:
-        self.directory.settings = DirectorySection((), BASE, schema="plain_ldap", domains={"FC": BASE})
+        settings = DirectorySection((), BASE, schema="plain_ldap", domains={"FC": BASE})
+        self.directory.settings = settings
+        self.assertIs(self.directory.settings, settings)
         self.find(r"FC\paula")
         self.assertIn("uid=paula", str(self.searches.asked[-1].filter))
+
+    def test_new_limits_are_one_assignment(self) -> None:
+        self.directory.limits = LimitsSection(ldap_lookup_time=1.0)
+        self.searches.hold = True
+        waiting = self.find("user1")
+        self.clock.advance(1.1)
+        self.failureResultOf(waiting, Refused)
 
     def test_base_that_is_no_dn_is_refused_at_start(self) -> None:
         with self.assertRaises(ValueError):

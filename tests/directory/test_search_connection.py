@@ -52,7 +52,7 @@ class SearchConnectionTests(TestCase):
     def setUp(self) -> None:
         self.time: Any = reactor
         self.settings: dict[str, Any] = {}
-        self.times = LimitsSection(ldap_bind_time=0.2, ldap_search_time=0.2, ldap_tls_time=0.2)
+        self.times = LimitsSection(ldap_bind_time=0.5, ldap_search_time=0.5, ldap_tls_time=0.5)
 
     def serve(self, answer: Answer = friendly) -> ScriptedLdap:
         server = ScriptedLdap(answer)
@@ -310,6 +310,15 @@ class BackgroundTests(SearchConnectionTests):
         self.assertEqual(self.time.clock.getDelayedCalls(), [])
         self.assertEqual(server.open, set())
         self.assertIs(await self.refused(connection), DIRECTORY_DOWN)
+
+    async def test_fault_of_our_own_is_logged_and_trying_goes_on(self) -> None:
+        server = self.serve()
+        really_connect, self.time.connectTCP = self.time.connectTCP, None
+        self.connect_to(server).start()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.time.connectTCP = really_connect
+        self.time.clock.advance(_MOST)
+        await self.accepted(server, 1)
 
     async def test_stop_while_connecting(self) -> None:
         self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
