@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -138,7 +139,11 @@ class Daemon:
         return self.log.read_text("utf-8", "backslashreplace") if self.log.exists() else ""
 
     def start(self, seconds: float = START_TIME) -> None:
-        """Run it and wait for its ports. Raises `DidNotStartError`."""
+        """Run it and wait for its ports. Raises `DidNotStartError`.
+
+        From the main thread only: to the kernel the thread that starts a process is the parent that it may not outlive.
+        """
+        assert threading.current_thread() is threading.main_thread()
         for address in self.ports:
             wait_until(partial(_is_free, address), f"{address} free for {self.argv[0]}")
         with self.log.open("ab") as log:

@@ -1,0 +1,57 @@
+# make lab     run exfront with a small directory and two mailbox servers of its own, to try it
+# make test    all tests, against real servers too; what is missing is installed when root
+# make check   ruff and mypy
+# make soak    what is too heavy or slow for make test
+# make docs    write docs/tests.rst anew
+# make clean   remove what these made
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+
+SERVERS = slapd ldap-utils dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
+	curl openssl isync fetchmail mutt procps systemd
+
+.PHONY: lab test check soak docs clean servers
+
+lab: $(VENV)/.installed
+	exec $(BIN)/twistd --nodaemon --pidfile= exfront --lab
+
+test: $(VENV)/.installed-test servers
+	exec $(BIN)/python -m tests.run
+
+check: $(VENV)/.installed-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+soak: $(VENV)/.installed-test servers
+	exec $(BIN)/python -m tests.run soak
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m tests.catalogue
+
+servers:
+	@.ci/need $(SERVERS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* twisted/plugins/dropin.cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "exfront needs Python 3.11 or later: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/need python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+# Editable: twistd finds the plugin through the checkout, and a changed file needs no new install.
+$(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-check: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,check]'
+	@touch $@

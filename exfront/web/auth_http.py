@@ -1,0 +1,98 @@
+"""Basic authentication of requests: who asks, remembered for a minute on the same connection (S-AUTH-9, -12)."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from exfront import limits
+from exfront.config.limits import LimitsSection
+from exfront.decision import SessionRecord
+from exfront.facts import Identity
+from exfront.names import decode
+from exfront.reasons import CREDENTIALS_NEEDED, MALFORMED_CREDENTIALS, Refused
+from exfront.steps import Steps
+from exfront.wire import basic
+
+_KEY = secrets.token_bytes(32)  # of this process; what it signs is never written anywhere
+_HTTP_UNAUTHORIZED = 401
+
+
+def digest(value: bytes) -> bytes:
+    """Stands for credentials where they are only compared."""
+    return hmac.digest(_KEY, value, "sha256")
+
+
+def _jitter() -> float:
+    return secrets.SystemRandom().uniform(0, limits.FAILURE_JITTER)
+
+
+@define(eq=False)
+class LogOns:
+    """The log-ons of one client connection. `settings` is [limits]."""
+
+    steps: Steps
+    settings: LimitsSection
+    clock: IReactorTime
+    jitter: Callable[[], float] = _jitter
+    _digest: bytes = field(default=b"", init=False, repr=False)
+    _identity: Identity | None = field(default=None, init=False, repr=False)
+    _until: float = field(default=0.0, init=False)
+
+    def remembered(self, authorization: bytes | None) -> Identity | None:
+        """Who the same header value was proven to be a moment ago; None when that must be asked."""
+        if authorization is None or self._identity is None or self.clock.seconds() >= self._until:
+            return None
+        return self._identity if hmac.compare_digest(self._digest, digest(authorization)) else None
+
+    @staticmethod
+    def note(record: SessionRecord, identity: Identity) -> None:
+        """What a log-on writes into the record, for a remembered one."""
+        record.user = decode(identity.typed)
+        if identity.account is not None:
+            record.account_id = identity.account.account_id
+
+    def forget(self) -> None:
+        """A back end has refused these credentials: the directory is asked again."""
+        self._identity, self._digest = None, b""
+
+    async def log_on(self, record: SessionRecord, authorization: bytes | None) -> Identity:
+        """Prove an Authorization value by the directory. Raises `Refused`.
+
+        A refusal comes no sooner than the floor, whatever its cause (S-AUTH-6).
+        """
+        if authorization is None:
+            raise Refused(CREDENTIALS_NEEDED)
+        began = self.clock.seconds()
+        try:
+            identity = await self._prove(record, authorization)
+        except Refused as refused:
+            if refused.reason.http_status == _HTTP_UNAUTHORIZED:
+                await self._wait_until(began + self.settings.failure_floor + self.jitter())
+            raise
+        self._identity, self._digest = identity, digest(authorization)
+        self._until = self.clock.seconds() + self.settings.remembered_logon_time
+        return identity
+
+    async def _prove(self, record: SessionRecord, authorization: bytes) -> Identity:
+        credentials = basic.parse(authorization)
+        if credentials is None:
+            raise Refused(MALFORMED_CREDENTIALS, "not Basic credentials")
+        return await self.steps.authenticate(record, *credentials)
+
+    async def _wait_until(self, then: float) -> None:
+        left = then - self.clock.seconds()
+        if left <= 0:
+            return
+        waiting: Deferred[None] = Deferred()
+        timer = self.clock.callLater(left, waiting.callback, None)
+        try:
+            await waiting
+        except CancelledError:
+            timer.cancel()
+            raise

@@ -1,0 +1,162 @@
+"""A connection to a back end: passes its events to the exchange that runs on it; while idle, any event ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet import protocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+class Listener(Protocol):
+    """What an exchange wants to hear."""
+
+    def received(self, data: bytes) -> None:
+        """Octets of the back end."""
+        ...
+
+    def back_end_ended(self, clean: bool) -> None:
+        """There are no more; not `clean` when the connection broke or TLS was not closed (S-TLS-7)."""
+        ...
+
+    def fault(self, failure: Failure) -> None:
+        """Our own code failed on what came."""
+        ...
+
+
+@frozen
+class ConnectionKey:
+    """Requests with the same key may follow each other on one connection (S-HTTP-33).
+
+    `user` is the account's id; where exfront proves nobody, a digest of the credentials that pass through. `scheme` is
+    ``basic``, ``none``, ``passed`` or, for a scheme that logs the connection on (Negotiate, NTLM), ``bound``.
+    """
+
+    server: str
+    port: int
+    tls: str
+    user: str
+    scheme: str
+
+    def same_place(self, other: ConnectionKey) -> bool:
+        """Whether both mean one service."""
+        return (self.server, self.port, self.tls) == (other.server, other.port, other.tls)
+
+
+@implementer(IHalfCloseableProtocol)
+class BackEndConnection(protocol.Protocol):
+    """One connection. `pinned` once a request or challenge on it was about logging the connection itself on."""
+
+    def __init__(self) -> None:
+        self.key: ConnectionKey | None = None
+        self.pinned = False
+        self.alive = False
+        self.left: Callable[[], None] | None = None  # called when an idle connection is no more
+        self._listener: Listener | None = None
+        self._feeding = False
+
+    def connectionMade(self) -> None:
+        """Ready."""
+        self.alive = True
+
+    def serves(self, key: ConnectionKey) -> bool:
+        """Whether the next request, of `key`, may go here."""
+        mine = self.key
+        if not self.alive or mine is None:
+            return False
+        if self.pinned:
+            return mine.same_place(key) and key.scheme in ("none", "bound")
+        return mine == key
+
+    def begin(self, listener: Listener) -> None:
+        """From now on events go to `listener`."""
+        self._listener = listener
+
+    def finish(self) -> None:
+        """The exchange is over."""
+        self._listener = None
+        self.unfeed()
+
+    def write(self, data: bytes) -> None:
+        """Send; after the connection's end it goes nowhere."""
+        self._line.write(data)
+
+    def feed_from(self, source: IPushProducer) -> None:
+        """`source` is paused while the back end does not read."""
+        self._feeding = True
+        self._line.registerProducer(source, True)
+
+    def unfeed(self) -> None:
+        """Nothing more follows from the source: over TLS a close waits for this."""
+        if self._feeding:
+            self._feeding = False
+            self._line.unregisterProducer()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        self._line.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._line.resumeProducing()
+
+    def close(self) -> None:
+        """End an idle connection in order."""
+        self.alive = False
+        self.left = None
+        self.unfeed()
+        self._line.loseConnection()
+
+    def abort(self) -> None:
+        """End it now: what was begun on it is not to look complete to the back end."""
+        self.alive = False
+        self.left = None
+        self._listener = None
+        self._line.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets on an idle connection answer nothing: dropped unread (S-HTTP-29)."""
+        listener = self._listener
+        if listener is None:
+            self._leave()
+            self._line.abortConnection()
+            return
+        try:
+            listener.received(data)
+        except Exception:  # noqa: BLE001 - the one place of this connection; the request logs it
+            listener.fault(Failure())
+
+    def readConnectionLost(self) -> None:
+        """The back end's end: what it sends is complete or not, nothing follows."""
+        listener = self._listener
+        self._leave()
+        if listener is not None:
+            listener.back_end_ended(clean=True)
+        self.unfeed()
+        self._line.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """We never close only our own side."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Gone."""
+        listener, self._listener = self._listener, None
+        self._leave()
+        if listener is not None:
+            listener.back_end_ended(clean=reason.check(ConnectionDone) is not None)
+
+    def _leave(self) -> None:
+        self.alive = False
+        left, self.left = self.left, None
+        if left is not None:
+            left()
+
+    @property
+    def _line(self) -> Any:
+        return self.transport

@@ -1,0 +1,24 @@
+"""A request target as logs may show it: without the secrets that some clients put into a query (S-HTTP-40)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+_PARAMETER = re.compile(rb"[^&;]+")
+_SECRET_NAME = re.compile(rb"pass|token|pwd|secret", re.IGNORECASE)
+
+
+def masked(target: bytes) -> str:
+    """`target` with the value of each query parameter that is called like a password or a token as ``***``."""
+    path, mark, query = target.partition(b"?")
+    if mark:
+        query = _PARAMETER.sub(_mask, query)
+    return (path + mark + query).decode("latin-1")
+
+
+def _mask(parameter: re.Match[bytes]) -> bytes:
+    name, equals, _ = parameter[0].partition(b"=")
+    if equals and _SECRET_NAME.search(unquote_to_bytes(name)):
+        return name + b"=***"
+    return parameter[0]

@@ -1,0 +1,398 @@
+"""HTTP on a client's connection: requests one after the other, their deadlines, and the connection's end.
+
+The rules stand elsewhere; this joins transport, reader, request and clock.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IProtocol,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from exfront import limits
+from exfront.config.listener import ListenerSection
+from exfront.config.settings import Settings
+from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
+from exfront.sessions import Session
+from exfront.steps import Steps
+from exfront.web import pages
+from exfront.web.answer import Answer
+from exfront.web.body import RequestBody
+from exfront.web.body_rate import BodyRate
+from exfront.web.context import ClientContext
+from exfront.web.deadline import Deadline
+from exfront.web.journal import Journal
+from exfront.web.outlet import Outlet
+from exfront.web.request import Request
+from exfront.web.virtual_sites import VirtualSites
+from exfront.wire.http1.events import Data, End, Event, Malformed, RequestHead
+from exfront.wire.http1.request import TLS_HANDSHAKE, RequestReader
+
+
+def http_protocol(
+    session: Session,
+    steps: Steps,
+    sites: VirtualSites,
+    listener: ListenerSection,
+    settings: Settings,
+    clock: IReactorTime,
+) -> IProtocol:
+    """The protocol of one client connection; `session` is closed when the connection ends."""
+    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock))
+
+
+class _Phase(Enum):
+    """What the connection waits for; each has its own deadline."""
+
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = "answer"  # others' deadlines run
+    CLOSING = "closing"
+
+
+@implementer(IHandshakeListener, IHalfCloseableProtocol)
+class HttpProtocol(Protocol):
+    """One client connection.
+
+    The next request's head is read only when the former answer is complete and the client reads; no more than 64 KiB
+    are read ahead (S-HTTP-13, S-HTTP-25).
+    """
+
+    _outlet: Outlet
+    _journal: Journal
+    _line: Any
+
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+        self._limits = context.settings.limits
+        self._clock = context.clock
+        self._deadline = Deadline(context.clock)
+        self._reader = RequestReader()
+        self._phase = _Phase.HANDSHAKE
+        self._request: Request | None = None  # until its answer and its body are both through
+        self._task: Deferred[None] | None = None  # until its answer is
+        self._rate = BodyRate(0.0, 0)
+        self._pumping = False
+        self._reading = True
+        self._read_ended = False
+        self._stopping = False
+        self._dropped = 0  # octets that came after the last answer
+
+    # --- events of the transport
+
+    def connectionMade(self) -> None:
+        """Wait for the handshake, or for a request."""
+        context, self._line = self._context, self.transport
+        self._outlet = Outlet(self._line, self._limits.http_write_time, self._not_read, self._pump, self._clock)
+        self._journal = Journal(context.session, context.steps.sessions, self._outlet, self._clock)
+        context.session.stop, context.session.abort = self._stop, self._abort
+        if context.session.secure:
+            self._deadline.set(self._limits.tls_handshake_time, self._handshake_too_slow)
+        else:
+            self.handshakeCompleted()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up, where it is spoken."""
+        self._enter(_Phase.IDLE)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Octets of the client."""
+        if self._phase is _Phase.CLOSING:
+            self._dropped += len(data)
+            if self._dropped > limits.HTTP_DRAIN_OCTETS:
+                self._outlet.close()
+            return
+        self._reader.receive(data)
+        self._pump()
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more; who has asked may still wait for the answer, but not long if it does not come."""
+        self._read_ended = True
+        if self._phase is _Phase.CLOSING:
+            self._outlet.close()
+            return
+        self._reader.end()
+        self._pump()
+        if self._phase is _Phase.ANSWER:
+            self._deadline.set(limits.CLIENT_GONE_TIME, self._gone)
+
+    def writeConnectionLost(self) -> None:
+        """As asked, after the last answer."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The client is gone: so is all that was done for it."""
+        self._phase = _Phase.CLOSING
+        self._deadline.stop()
+        self._outlet.gone()
+        self._context.kept.end()
+        if self._task is not None:
+            self._note(CLIENT_GONE)
+            self._task.cancel()
+        self._context.steps.sessions.close(self._context.session)
+
+    # --- requests, one after the other
+
+    def _pump(self) -> None:
+        """Read on as far as the running request, the client and the buffers let us."""
+        if self._pumping or self._phase in (_Phase.CLOSING, _Phase.HANDSHAKE):
+            return
+        self._pumping = True
+        try:
+            while self._step():
+                pass
+        except Exception:  # noqa: BLE001 - the one place of this connection, with _failed
+            self._broke(Failure())
+        finally:
+            self._pumping = False
+        self._look()
+
+    def _step(self) -> bool:
+        """One event of the reader; False when there is none to take now."""
+        if self._phase is _Phase.CLOSING:
+            return False
+        request = self._request
+        if request is None:
+            return not self._outlet.blocked and self._take_head()
+        return request.body.wanted and self._take_body(request)
+
+    def _take_head(self) -> bool:
+        buffered = self._reader.buffered
+        event = self._reader.next_event()
+        if event is None:
+            return False
+        if isinstance(event, RequestHead):
+            self._start(event, buffered - self._reader.buffered)
+        elif isinstance(event, Malformed):
+            self._malformed(event)
+        else:
+            self._close()  # the end of the input, within a head
+        return True
+
+    def _take_body(self, request: Request) -> bool:
+        buffered = self._reader.buffered
+        event = self._reader.next_event()
+        request.record.octets_in += buffered - self._reader.buffered
+        if event is None:
+            return False
+        try:
+            self._give(request, event)
+        except Refused as refused:
+            self._give_up(request, refused.reason, refused.detail)
+        return True
+
+    def _give(self, request: Request, event: Event) -> None:
+        """A part of the body to whoever takes it. Raises `Refused`."""
+        if isinstance(event, Data):
+            request.body.data(event.octets)
+        elif isinstance(event, End):
+            request.body.end()
+            if self._task is None:
+                self._request = None
+        elif isinstance(event, Malformed):
+            raise Refused(BAD_INPUT, event.text)
+        else:
+            self._abort_for(CLIENT_GONE)
+
+    def _start(self, head: RequestHead, octets: int) -> None:
+        record = self._journal.begin(octets)
+        answer = Answer.to(head, self._outlet, record)
+        answer.keep_alive = answer.keep_alive and not self._stopping
+        body = RequestBody(head.framing, changed=self._pump)
+        self._request = request = Request(self._context, head, answer, body, record)
+        if body.empty:
+            self._reader.next_event()  # its End
+        self._enter(_Phase.ANSWER)
+        self._task = Deferred.fromCoroutine(request.serve())
+        self._task.addCallbacks(self._served, self._failed, (request,), {}, (request,), {})
+
+    def _served(self, result: None, request: Request) -> None:
+        """The answer is through, or as much of it as there is."""
+        self._task = None
+        self._journal.finish(request.record)
+        answer, body = request.answer, request.body
+        if self._phase is _Phase.CLOSING:
+            return
+        if not answer.ended:
+            self._cut(answer)
+        elif not answer.keep_alive or self._stopping:
+            self._close(linger=not body.ended)
+        elif not body.ended:
+            body.discard()
+        else:
+            self._request = None
+            self._pump()
+
+    def _failed(self, failure: Failure, request: Request) -> None:
+        if failure.check(CancelledError) is None:
+            self._broke(failure)
+        elif self._task is not None:
+            self._task = None
+            self._journal.finish(request.record)
+
+    def _broke(self, failure: Failure) -> None:
+        """A fault of our own: it ends this connection and no other (S-OPS-8)."""
+        _log.failure("a fault in session {session}", failure, session=self._context.session.id)
+        request, task = self._request, self._task
+        if request is None or task is None:
+            self._line.abortConnection()
+            return
+        request.broke()
+        self._task = None
+        task.cancel()
+        self._served(None, request)
+
+    def _give_up(self, request: Request, reason: Reason, detail: str) -> None:
+        """The rest of a body is not wanted, or did not come."""
+        if self._task is None:
+            self._close(linger=True)
+        else:
+            request.fail(reason, detail)
+
+    def _malformed(self, event: Malformed) -> None:
+        if event == TLS_HANDSHAKE:
+            self._refuse(BAD_INPUT, event.text, 0)  # nobody there reads an answer (S-TLS-6)
+        else:
+            self._refuse(BAD_INPUT, event.text, event.status)
+
+    def _refuse(self, reason: Reason, detail: str, status: int) -> None:
+        """End the connection before there was a request: with a line of text, or (`status` 0) in silence."""
+        record = self._journal.begin()
+        record.refuse(reason, detail)
+        if status:
+            page = pages.error_text(status, reason, self._context.session.id)
+            answer = Answer(self._outlet, record, 1, keep_alive=False)
+            answer.whole(status, page.headers, page.body)
+        self._journal.finish(record)
+        if status:
+            self._close(linger=True)
+        else:
+            self._line.abortConnection()
+
+    # --- deadlines and flow
+
+    def _look(self) -> None:
+        """Which deadline runs now, and whether to read."""
+        if self._phase is _Phase.CLOSING:
+            return
+        request = self._request
+        if request is not None:
+            phase = _Phase.BODY if request.body.wanted else _Phase.ANSWER
+        elif self._outlet.blocked:
+            phase = _Phase.ANSWER
+        elif self._read_ended:
+            self._close()
+            return
+        else:
+            phase = _Phase.HEAD if self._reader.buffered else _Phase.IDLE
+        if phase is not self._phase:
+            self._enter(phase)
+        self._read(self._reader.buffered <= limits.BUFFER_OCTETS and not (request and request.body.paused))
+
+    def _enter(self, phase: _Phase) -> None:
+        self._phase = phase
+        if phase is _Phase.IDLE:
+            self._deadline.set(self._limits.http_idle_time, self._close)
+        elif phase is _Phase.HEAD:
+            self._deadline.set(self._limits.http_head_time, self._head_too_slow)
+        elif phase is _Phase.BODY and self._request is not None:
+            self._rate = BodyRate(self._clock.seconds(), self._request.body.received)
+            self._deadline.set(self._rate.window, self._look_at_rate)
+        else:
+            self._deadline.clear()
+
+    def _read(self, wanted: bool) -> None:
+        if wanted and not self._reading:
+            self._reading = True
+            self._line.resumeProducing()
+        elif self._reading and not wanted:
+            self._reading = False
+            self._line.pauseProducing()
+
+    def _look_at_rate(self) -> None:
+        request = self._request
+        if request is None:
+            return
+        if self._rate.too_slow(self._clock.seconds(), request.body.received):
+            self._give_up(request, CLIENT_TIMEOUT, "phase=body")
+        else:
+            self._deadline.set(self._rate.window, self._look_at_rate)
+
+    def _handshake_too_slow(self) -> None:
+        self._refuse(CLIENT_TIMEOUT, "phase=handshake", 0)
+
+    def _head_too_slow(self) -> None:
+        self._refuse(CLIENT_TIMEOUT, "phase=head", CLIENT_TIMEOUT.http_status)
+
+    def _not_read(self) -> None:
+        self._note(CLIENT_TIMEOUT, "phase=write")
+        self._line.abortConnection()
+
+    def _gone(self) -> None:
+        if self._request is not None and not self._request.answer.begun:
+            self._abort_for(CLIENT_GONE)
+
+    # --- the end
+
+    def _stop(self) -> None:
+        """The service drains: the running request is the last one (S-OPS-7)."""
+        self._stopping = True
+        if self._phase in (_Phase.IDLE, _Phase.HANDSHAKE):
+            self._close()
+        elif self._request is not None and not self._request.answer.begun:
+            self._request.answer.keep_alive = False
+
+    def _abort(self) -> None:
+        self._abort_for(DRAINING)
+
+    def _abort_for(self, reason: Reason) -> None:
+        self._note(reason)
+        self._line.abortConnection()
+
+    def _note(self, reason: Reason, detail: str = "") -> None:
+        """Why the running request ends without, or within, its answer."""
+        if self._request is None or self._task is None:
+            return
+        record = self._request.record
+        record.refuse(reason, detail)
+        if not self._request.answer.begun:
+            record.front_end_status = str(reason.http_status)
+
+    def _cut(self, answer: Answer) -> None:
+        """What was begun cannot be ended: the client must be able to tell (S-HTTP-30)."""
+        if answer.until_close:
+            self._line.abortConnection()  # an orderly end would look like the answer's end
+        else:
+            self._close()
+
+    def _close(self, linger: bool = False) -> None:
+        """End the connection when all is written.
+
+        With `linger` the client is still writing: without reading on for a moment it might never see what was written,
+        for a close with unread input resets the connection (RFC 9112 section 9.6).
+        """
+        self._phase = _Phase.CLOSING
+        self._context.kept.end()
+        if not linger or self._read_ended:
+            self._deadline.clear()
+            self._outlet.close()
+            return
+        self._read(True)
+        self._deadline.set(limits.HTTP_DRAIN_TIME, self._outlet.close)
+        if not self._context.session.secure:  # TLS has no half close
+            self._outlet.close_writing()
+
+
+_log = Logger()

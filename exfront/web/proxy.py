@@ -1,0 +1,285 @@
+"""One request at a back end: head and body there, the answer back, both streaming (S-HTTP-13, -15, -17, -25..32).
+
+No body is held: a piece goes on as it comes, and a reader that does not read stops its writer. The request is written
+anew from parsed values, the answer too. What was cut short never looks complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from exfront import limits
+from exfront.reasons import (
+    BACK_END_ANSWER_TIMEOUT,
+    BACK_END_PROTOCOL,
+    BACK_END_RESET,
+    BACK_END_TRUNCATED,
+    Reason,
+    Refused,
+)
+from exfront.web.answer import Answer
+from exfront.web.back_end import BackEndConnection
+from exfront.web.body import RequestBody
+from exfront.web.deadline import Deadline
+from exfront.wire.http1.events import Data, End, Framing, Headers, Malformed, ResponseHead, Truncated
+from exfront.wire.http1.response import ResponseReader
+from exfront.wire.http1.write import BodyWriter, request_head
+
+_CONTINUE = 100
+_SWITCHING_PROTOCOLS = 101
+_FIRST_FINAL = 200
+_FIRST_ERROR = 400
+
+
+@frozen
+class Order:
+    """The request as the back end gets it. `answer_time` is what the back end has for each wait, in seconds."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    framing: Framing
+    expect_continue: bool
+    answer_time: float
+
+
+@implementer(IPushProducer)
+@define(eq=False)
+class Exchange:
+    """Runs `order` on `connection`.
+
+    `edit` gives the fields of a response head as the client gets them; the last one it sees is the final head. The
+    exchange is the source of the client's outlet while it runs.
+    """
+
+    connection: BackEndConnection
+    order: Order
+    body: RequestBody
+    answer: Answer
+    edit: Callable[[ResponseHead], Headers]
+    clock: IReactorTime
+    touched: bool = field(default=False, init=False)  # an octet of an answer came
+    reusable: bool = field(default=False, init=False)  # the connection may take another request
+    _reader: ResponseReader = field(init=False)
+    _writer: BodyWriter = field(init=False)
+    _deadline: Deadline = field(init=False)
+    _done: Deferred[None] = field(init=False)
+    _over: bool = field(default=False, init=False)
+    _paused: bool = field(default=False, init=False)
+    _awaits_continue: bool = field(init=False)
+    _awaiting: bool = field(default=False, init=False)  # the back end is to do something within the answer time
+    _keep_alive: bool = field(default=False, init=False)
+    _early_answer: bool = field(default=False, init=False)  # the back end may not have read the request
+
+    def __attrs_post_init__(self) -> None:
+        self._reader = ResponseReader(self.order.method)
+        self._writer = BodyWriter(self.order.framing)
+        self._deadline = Deadline(self.clock)
+        self._done = Deferred(lambda _: self._end())
+        self._awaits_continue = self.order.expect_continue
+
+    def run(self) -> Deferred[None]:
+        """Fires when the answer is complete, fails with `Refused`; cancelling it aborts the connection."""
+        order = self.order
+        if not self.connection.alive:
+            self.fail(BACK_END_RESET, "closed before the request")
+            return self._done
+        self.connection.begin(self)
+        self.answer.outlet.feed_from(self)
+        self.connection.write(request_head(order.method, order.target, order.headers, order.framing))
+        if self.body.ended:
+            self._await()
+            return self._done
+        self.connection.feed_from(self.body)
+        if self._awaits_continue:
+            self._deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
+        self.body.forward(self)
+        return self._done
+
+    # --- from the client
+
+    def send(self, octets: bytes) -> None:
+        """A piece of the request's body."""
+        if self._awaits_continue:  # the client did not wait
+            self._awaits_continue = False
+            self._deadline.clear()
+        self.connection.write(self._writer.data(octets))
+
+    def waits(self, waiting: bool) -> None:
+        """The back end does not read: it has as long for that as for an answer; or it reads again."""
+        if waiting:
+            self._await()
+        elif not self.answer.begun:
+            self._awaiting = False
+            self._deadline.clear()
+
+    def sent_all(self) -> None:
+        """The request is complete."""
+        last = self._writer.end()
+        if last:
+            self.connection.write(last)
+        self.connection.unfeed()
+        if self.answer.ended:
+            self._finish()
+        else:
+            self._await()
+
+    def fail(self, reason: Reason, detail: str) -> None:
+        """It is no use: the back end's connection ends now, and so does the request."""
+        if not self._over:
+            self._end()
+            self._done.errback(Refused(reason, detail))
+
+    def pauseProducing(self) -> None:
+        """The client does not read: the back end is not read either, and not blamed for its silence."""
+        self._paused = True
+        self._deadline.clear()
+        self.connection.pause()
+
+    def resumeProducing(self) -> None:
+        """The client reads again."""
+        if self._paused:
+            self._paused = False
+            if self._awaiting:
+                self._await()
+            self.connection.resume()
+
+    def stopProducing(self) -> None:
+        """The client is gone: the protocol cancels the request."""
+
+    # --- from the back end
+
+    def received(self, data: bytes) -> None:
+        """Octets of the answer."""
+        self.touched = True
+        self._reader.receive(data)
+        self._read()
+        if self._over:
+            return
+        if self.answer.ended and self._reader.surplus:
+            self._finish()
+        elif self._awaiting:
+            self._await()
+
+    def back_end_ended(self, clean: bool) -> None:
+        """The back end sends no more."""
+        self._keep_alive = False
+        if not self.answer.ended:
+            self._reader.end(clean=clean)
+            self._read()
+        if not self._over:
+            self._finish()
+
+    def fault(self, failure: Failure) -> None:
+        """A fault of our own on the back end's side: it is the request's."""
+        if not self._over:
+            self._end()
+            self._done.errback(failure)
+
+    def _read(self) -> None:
+        while not self._over:
+            event = self._reader.next_event()
+            if event is None:
+                return
+            if isinstance(event, Data):
+                self.answer.data(event.octets)
+            elif isinstance(event, ResponseHead):
+                self._head(event)
+            elif isinstance(event, End):
+                self._answered()
+            elif isinstance(event, Malformed):
+                self.fail(BACK_END_PROTOCOL, event.text)
+            elif isinstance(event, Truncated):
+                self._cut_short()
+
+    def _head(self, head: ResponseHead) -> None:
+        if head.status >= _FIRST_FINAL:
+            self._final(head)
+        elif head.status == _SWITCHING_PROTOCOLS:
+            self.fail(BACK_END_PROTOCOL, "a 101 that nobody asked for")
+        elif head.status != _CONTINUE:
+            self.answer.interim(head.status, head.reason, self.edit(head))
+        elif self._awaits_continue:
+            self._continue()
+
+    def _continue(self) -> None:
+        self._awaits_continue = False
+        self._deadline.clear()
+        self.answer.interim(_CONTINUE)
+
+    def _final(self, head: ResponseHead) -> None:
+        self._keep_alive = head.keep_alive and self.connection.alive
+        if not self.body.ended:
+            self._early(head)
+        headers = self.edit(head)
+        self.answer.begin(head.status, head.reason, headers, head.framing)
+
+    def _early(self, head: ResponseHead) -> None:
+        """The answer comes before the request is complete (S-HTTP-17).
+
+        A short rest is read to its end, so that both connections live on. Else both end after the answer; a back end
+        that answers with an error, or will close, gets no more of the body.
+        """
+        if self.body.short and not self._awaits_continue and head.keep_alive:
+            return
+        self.answer.keep_alive = self.answer.keep_alive and self.body.short and not self._awaits_continue
+        self._keep_alive, self._early_answer = False, True
+        if head.status >= _FIRST_ERROR or not head.keep_alive or self._awaits_continue:
+            self.body.hold()
+            self.connection.unfeed()
+            self._await()
+
+    def _answered(self) -> None:
+        self.answer.end()
+        self._awaiting = False
+        self._deadline.clear()
+        self._keep_alive = self._keep_alive and not self._reader.surplus
+        if self.body.ended or not self._keep_alive:
+            self._finish()  # else a short rest of the request follows, watched by the client's own deadline
+
+    def _cut_short(self) -> None:
+        if self.answer.begun:
+            self.fail(BACK_END_TRUNCATED, "closed within the body")
+        elif self.touched:
+            self.fail(BACK_END_TRUNCATED, "closed within the head")
+        else:
+            self.fail(BACK_END_RESET, "")
+
+    # --- its end
+
+    def _await(self) -> None:
+        self._awaiting = True
+        if not self._paused:
+            self._deadline.set(self.order.answer_time, self._too_late)
+
+    def _too_late(self) -> None:
+        self.fail(BACK_END_ANSWER_TIMEOUT, "phase=body" if self.answer.begun else "phase=head")
+
+    def _finish(self) -> None:
+        self.reusable = self._keep_alive and self.body.ended and not self._reader.surplus
+        if self._early_answer or not self.body.ended:
+            self._end()
+        else:
+            self._leave()
+            self.connection.finish()
+            if self._paused:
+                self.connection.resume()
+        self._done.callback(None)
+
+    def _end(self) -> None:
+        self._leave()
+        self.connection.unfeed()
+        self.connection.abort()
+
+    def _leave(self) -> None:
+        self._over = True
+        self._deadline.stop()
+        self.answer.outlet.feed_from(None)
+        if not self.body.ended:
+            self.body.hold()

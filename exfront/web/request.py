@@ -1,0 +1,186 @@
+"""One HTTP request through the steps: to a page of exfront's own, or to a back end and back."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from attrs import define, field
+
+from exfront.decision import SessionRecord
+from exfront.facts import ANONYMOUS, Facts, Identity
+from exfront.reasons import (
+    BAD_INPUT,
+    BODY_TOO_LARGE,
+    CLIENT_TIMEOUT,
+    INTERNAL_ERROR,
+    LOOP,
+    METHOD_NOT_ALLOWED,
+    METHOD_UNKNOWN,
+    NOT_PUBLISHED,
+    PRIVACY_REQUIRED,
+    Reason,
+    Refused,
+)
+from exfront.web import headers, pages
+from exfront.web.answer import Answer
+from exfront.web.applications import KNOWN_METHODS, NEVER_RELAYED
+from exfront.web.body import RequestBody
+from exfront.web.context import ClientContext
+from exfront.web.forward import Forward
+from exfront.web.masking import masked
+from exfront.web.paths import BadPath, checked
+from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
+from exfront.wire import basic
+from exfront.wire.http1.events import Headers, RequestHead
+
+_OK = 200
+_FOUND = 302
+_UNAUTHORIZED = 401
+
+
+@define(eq=False)
+class Request:
+    """`answer` and `body` are its two streams, `record` its line in the access log."""
+
+    context: ClientContext
+    head: RequestHead
+    answer: Answer
+    body: RequestBody
+    record: SessionRecord
+    _site: VirtualSite = field(init=False)
+    _directory: VirtualDirectory | None = field(default=None, init=False)
+    _forward: Forward | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._site = self.context.sites.site(self.head.authority)
+        self.record.method = self.head.method.decode("ascii")
+        self.record.target = masked(self.head.target)
+
+    async def serve(self) -> None:
+        """Give the whole answer, or as much of it as the back end gave: then it has begun and not ended."""
+        try:
+            await self._serve()
+        except Refused as refused:
+            self.refuse(refused)
+
+    def fail(self, reason: Reason, detail: str) -> None:
+        """The client broke the rules, or was too slow, while its body was forwarded."""
+        if self._forward is not None and self._forward.exchange is not None:
+            self._forward.exchange.fail(reason, detail)
+
+    def refuse(self, refused: Refused) -> None:
+        """Say no, unless an answer has begun: what was begun can only be cut."""
+        self.record.refuse(refused.reason, refused.detail)
+        if self.answer.begun:
+            return
+        reason, session = refused.reason, self.context.session.id
+        status = reason.http_status
+        if reason in (BAD_INPUT, CLIENT_TIMEOUT):
+            self.answer.keep_alive = False
+            self._local(status, pages.error_text(status, reason, session))
+        else:
+            self._local(status, pages.error_page(status, reason, session), self._explained(reason))
+
+    def broke(self) -> None:
+        """A fault of our own; it is logged elsewhere."""
+        self.answer.keep_alive = False
+        self.refuse(Refused(INTERNAL_ERROR))
+
+    async def _serve(self) -> None:
+        head = self.head
+        if head.method in NEVER_RELAYED:
+            self.answer.keep_alive = False
+            raise Refused(METHOD_NOT_ALLOWED)
+        if head.path == b"*":
+            self._local(_OK, pages.Page(((b"Allow", self._site.allow),), b""))
+            return
+        segments = _segments(head.path)
+        directory = self._site.directory(segments)
+        if directory is None:
+            raise Refused(NOT_PUBLISHED)
+        self._directory = directory
+        self.record.virtual_directory = directory.path
+        if directory.lacks_slash(segments) and head.method in (b"GET", b"HEAD"):
+            self._redirect(directory)
+            return
+        self._check(directory)
+        if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
+            self._local(_OK, pages.Page(((b"Allow", directory.allow),), b""))
+            return
+        await self._relay(directory, segments)
+
+    def _redirect(self, directory: VirtualDirectory) -> None:
+        """To the same with a slash (S-HTTP-22), under the configured name (S-HTTP-5)."""
+        head = self.head
+        base = self._site.url(self.context.session.secure or directory.section.require_tls)
+        query = b"" if head.query is None else b"?" + head.query
+        self._local(_FOUND, pages.redirect_page(base + head.path + b"/" + query))
+
+    def _check(self, directory: VirtualDirectory) -> None:
+        """What is decided without asking anybody. Raises `Refused`."""
+        context, method = self.context, self.head.method
+        if directory.section.require_tls and not context.session.secure:
+            raise Refused(PRIVACY_REQUIRED)
+        if directory.section.authentication == "basic" and not context.secret_enough:
+            raise Refused(PRIVACY_REQUIRED)
+        if method not in directory.methods:
+            raise Refused(METHOD_NOT_ALLOWED if method in KNOWN_METHODS else METHOD_UNKNOWN)
+        if headers.loops(self.head.headers):
+            raise Refused(LOOP, "own pseudonym in Via")
+        self.body.limit = directory.section.body_octets
+        if self.body.too_large:
+            raise Refused(BODY_TOO_LARGE, f"over {self.body.limit} octets")
+
+    async def _relay(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> None:
+        context, record = self.context, self.record
+        identity = await self._identity(directory)
+        keys = directory.mailbox_keys(segments)
+        mailbox = await context.steps.locate(record, identity, keys)
+        facts = Facts(
+            "http",
+            identity,
+            mailbox,
+            application=directory.application.name,
+            explicit_logon=bool(keys),
+            named_server=directory.section.server,
+        )
+        relay = context.steps.route(record, facts)
+        self._forward = Forward(
+            context, self.head, self.body, self.answer, record, self._site, directory, identity, relay
+        )
+        await self._forward.run()
+
+    async def _identity(self, directory: VirtualDirectory) -> Identity:
+        if directory.section.authentication == "anonymous":
+            return ANONYMOUS
+        log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
+        identity = log_ons.remembered(authorization)
+        if identity is None:
+            return await log_ons.log_on(self.record, authorization)
+        log_ons.note(self.record, identity)
+        return identity
+
+    def _explained(self, reason: Reason) -> Headers:
+        """The fields that a status demands."""
+        if reason.http_status == _UNAUTHORIZED:
+            return ((b"WWW-Authenticate", basic.challenge(self.context.settings.authentication.realm)),)
+        if reason is METHOD_NOT_ALLOWED:
+            return ((b"Allow", (self._directory or self._site).allow),)
+        if reason.retry_after is not None:
+            return ((b"Retry-After", b"%d" % reason.retry_after),)
+        return ()
+
+    def _local(self, status: int, page: pages.Page, more: Headers = ()) -> None:
+        """An answer of our own."""
+        if not self.body.short or (self.head.expect_continue and not self.body.ended):
+            self.answer.keep_alive = False  # the client may send the body, or not: nobody waits for it
+        date = formatdate(self.context.steps.sessions.wall_clock(), usegmt=True).encode("ascii")
+        fields: Headers = ((b"Date", date), *page.headers, *more)
+        self.answer.whole(status, fields, page.body, head_only=self.head.method == b"HEAD")
+
+
+def _segments(path: bytes) -> tuple[bytes, ...]:
+    try:
+        return checked(path)
+    except BadPath as why:
+        raise Refused(BAD_INPUT, str(why)) from None

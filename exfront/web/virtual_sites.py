@@ -1,0 +1,134 @@
+"""Virtual sites and directories: which of them a request means, as IIS chose them; built from [[virtual_site]].
+
+Source: *Exchange 2000/2003 Front End Server Logon Process*, step 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
+from exfront.names import BadName, LookupKey, mailbox_keys
+from exfront.reasons import MAILBOX_NOT_FOUND, Refused
+from exfront.web.applications import APPLICATIONS, Application
+
+_NOTHING = VirtualSiteSection(name="nothing", public_name="localhost")
+
+
+@frozen
+class VirtualDirectory:
+    """A published path; `segments` are its own, in lower case."""
+
+    section: VirtualDirectorySection
+    application: Application
+    segments: tuple[bytes, ...]
+    methods: frozenset[bytes]
+
+    @property
+    def path(self) -> str:
+        """As configured."""
+        return self.section.path
+
+    @property
+    def allow(self) -> bytes:
+        """The value of Allow."""
+        return b", ".join(sorted(self.methods))
+
+    def contains(self, segments: Sequence[bytes]) -> bool:
+        """Whether a checked path lies here: whole segments, ASCII without case."""
+        own = self.segments
+        return len(segments) >= len(own) and all(
+            mine == theirs.lower() for mine, theirs in zip(own, segments, strict=False)
+        )
+
+    def lacks_slash(self, segments: Sequence[bytes]) -> bool:
+        """Whether the path is the directory's own without a slash, where the application needs one."""
+        return self.application.slash and len(segments) == len(self.segments)
+
+    def mailbox_keys(self, segments: Sequence[bytes]) -> tuple[LookupKey, ...]:
+        """The keys of the mailbox that a path in this directory names (explicit logon); none for the user's own.
+
+        Raises `Refused` for a name that no mailbox has.
+        """
+        rest = segments[len(self.segments) :]
+        if not rest or not self._names_mailbox(rest[0]):
+            return ()
+        if not rest[0]:
+            if len(rest) > 1:
+                raise Refused(MAILBOX_NOT_FOUND, "empty name")
+            return ()
+        try:
+            return mailbox_keys(rest[0].decode("utf-8"), self.section.smtp_domain)
+        except (BadName, UnicodeDecodeError):
+            raise Refused(MAILBOX_NOT_FOUND, "not a mailbox name") from None
+
+    def _names_mailbox(self, segment: bytes) -> bool:
+        when = self.application.names_mailbox
+        return when == "always" or (when == "address" and b"@" in segment)
+
+
+@frozen
+class VirtualSite:
+    """The virtual directories under some host names."""
+
+    section: VirtualSiteSection
+    public_name: bytes
+    host_names: frozenset[bytes]
+    directories: tuple[VirtualDirectory, ...]  # the longest paths first
+
+    def directory(self, segments: Sequence[bytes]) -> VirtualDirectory | None:
+        """The virtual directory of a checked path; None means 404 without look-up (S-HTTP-22)."""
+        for directory in self.directories:
+            if directory.contains(segments):
+                return directory
+        return None
+
+    def host_for_back_end(self, authority: bytes) -> bytes:
+        """The Host for a back end: the client's where it is a listed name, else the public one (S-HTTP-5)."""
+        return authority if _host_name(authority) in self.host_names else self.public_name
+
+    def url(self, secure: bool) -> bytes:
+        """Scheme and public name, without a slash at the end: the beginning of every URL that exfront writes."""
+        return (b"https://" if secure else b"http://") + self.public_name
+
+    @property
+    def allow(self) -> bytes:
+        """The value of Allow for ``OPTIONS *``."""
+        return b", ".join(sorted(frozenset().union(*(directory.methods for directory in self.directories))))
+
+
+class VirtualSites:
+    """All sites; the first one is the default."""
+
+    def __init__(self, sections: Sequence[VirtualSiteSection]) -> None:
+        sites = [_site(section) for section in sections or (_NOTHING,)]
+        self._default = sites[0]
+        self._by_name = {name: site for site in reversed(sites) for name in site.host_names}
+
+    def site(self, authority: bytes) -> VirtualSite:
+        """The site whose host name the client used (`authority` is ``host[:port]`` in lower case), else the default."""
+        return self._by_name.get(_host_name(authority), self._default)
+
+
+def _host_name(authority: bytes) -> bytes:
+    """Without port and without the dot of an absolute name."""
+    host, colon, port = authority.rpartition(b":")
+    if not colon or not port.isdigit():  # an IPv6 literal without port ends in "]"
+        host = authority
+    return host.rstrip(b".")
+
+
+def _site(section: VirtualSiteSection) -> VirtualSite:
+    public_name = section.public_name.lower().encode("ascii")
+    names = {_host_name(public_name), *(name.lower().encode("ascii").rstrip(b".") for name in section.host_names)}
+    directories = sorted(map(_directory, section.virtual_directory), key=lambda found: -len(found.segments))
+    return VirtualSite(section, public_name, frozenset(names), tuple(directories))
+
+
+def _directory(section: VirtualDirectorySection) -> VirtualDirectory:
+    application = APPLICATIONS[section.application]
+    segments = tuple(segment for segment in section.path.lower().encode("utf-8").split(b"/") if segment)
+    methods = frozenset(method.encode("ascii") for method in section.methods) or application.methods
+    return VirtualDirectory(section, application, segments, methods)

@@ -1,0 +1,123 @@
+"""The way to the back ends inside TLS: verified against name and authority, or not gone at all."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.authority import Authority
+from tests.support.clients import basic, get, imap4_log_in, pop3_log_in
+from tests.support.exfront import ExFront
+from tests.support.mail_site import LISTENERS, MailboxServer, shared
+from tests.support.process import wait_until
+
+FRONT = {name: LISTENERS[name] for name in ("imap-clear", "pop3-clear", "http")}
+
+
+def starttls(server: MailboxServer, **changes: object) -> dict[str, Any]:
+    """A [[server]] whose IMAP4 and POP3 upgrade, and whose HTTP begins inside TLS."""
+    return server.section(imap4_tls="starttls", pop3_tls="starttls", **https(server), **changes)
+
+
+def implicit(server: MailboxServer, **changes: object) -> dict[str, Any]:
+    """A [[server]] that speaks inside TLS only."""
+    mail = {
+        "imap4": server.dovecot.imaps,
+        "pop3": server.dovecot.pop3s,
+        "imap4_tls": "implicit",
+        "pop3_tls": "implicit",
+    }
+    return server.section(**mail, **https(server), **changes)
+
+
+def https(server: MailboxServer) -> dict[str, Any]:
+    """The two keys of it."""
+    return {"http": server.apache.https, "http_tls": "implicit"}
+
+
+class BackEndTlsTests(SynchronousTestCase):
+    """Each test runs a front end of its own."""
+
+    def setUp(self) -> None:
+        self.site = shared()
+        self.users = {name: self.site.living_on(name)[7] for name in self.site.servers}
+
+    def front(self, *servers: dict[str, Any], **changes: Any) -> ExFront:
+        """Running, for these servers."""
+        front = self.site.exfront(FRONT, server=list(servers), **changes)
+        self.addCleanup(front.daemon.kill)
+        front.start()
+        return front
+
+    def assert_works(self, front: ExFront) -> None:
+        """For a user of each server, in each protocol."""
+        for user in self.users.values():
+            imap4_log_in(front.at("imap-clear"), user).logout()
+            pop3_log_in(front.at("pop3-clear"), user).quit()
+            page = get(front.at("http"), f"/exchange/{user.alias}/", basic(user.name, user.password))
+            self.assertIn(user.server, page.body.decode())
+
+    def assert_refused(self, front: ExFront, cause: str) -> None:
+        """chicago is not logged in to, nobody hears "wrong password", and the log says why; dallas works."""
+        user = self.users["chicago"]
+        chicago = self.site.chicago
+        before = len(chicago.dovecot.logins()), len(chicago.apache.accesses())
+        imap4 = self.assertRaises(imaplib.IMAP4.error, imap4_log_in, front.at("imap-clear"), user)
+        pop3 = self.assertRaises(poplib.error_proto, pop3_log_in, front.at("pop3-clear"), user)
+        page = get(front.at("http"), f"/exchange/{user.alias}/", basic(user.name, user.password))
+        self.assertIn("[UNAVAILABLE]", str(imap4))
+        self.assertIn("[SYS/TEMP]", str(pop3))
+        self.assertEqual(page.status, 502)
+        self.assertIn(b"XF-BE-CERT", page.body)
+        wait_until(lambda: len(self.certificate_lines(front)) >= 3, "three access-log lines")
+        for line in self.certificate_lines(front):
+            self.assertRegex(line["x-detail"], f"TLS: {cause}$")
+        self.assertEqual((len(chicago.dovecot.logins()), len(chicago.apache.accesses())), before)
+        imap4_log_in(front.at("imap-clear"), self.users["dallas"]).logout()
+
+    def certificate_lines(self, front: ExFront) -> list[dict[str, str]]:
+        """Access-log lines about a certificate."""
+        return [line for line in front.access_lines() if line["x-reason"] == "XF-BE-CERT"]
+
+    def test_starttls(self) -> None:
+        """S-MAIL-2, S-ROUTE-8: STARTTLS, STLS and HTTPS to both back ends, certificates verified."""
+        front = self.front(starttls(self.site.chicago), starttls(self.site.dallas))
+        self.assert_works(front)
+        self.assertNotIn("Traceback", front.server_log())
+
+    def test_implicit(self) -> None:
+        """S-ROUTE-8: IMAPS, POP3S and HTTPS to both back ends, certificates verified."""
+        self.assert_works(self.front(implicit(self.site.chicago), implicit(self.site.dallas)))
+
+    def test_wrong_name(self) -> None:
+        """S-ROUTE-8: a certificate for another name is no way in, by implicit TLS or by STARTTLS."""
+        host = "chicago-new.fourthcoffee.com"
+        for section in (implicit, starttls):
+            front = self.front(section(self.site.chicago, host=host), self.site.dallas.section())
+            self.assert_refused(front, "name")
+            front.daemon.kill()
+
+    def test_unknown_issuer(self) -> None:
+        """S-ROUTE-8: a certificate of an authority that is not configured is no way in."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        stranger = str(Authority(folder, "stranger").ca_file)
+        for section in (implicit, starttls):
+            front = self.front(section(self.site.chicago, ca_file=stranger), self.site.dallas.section())
+            self.assert_refused(front, "(issuer|chain)")
+            front.daemon.kill()
+
+    def test_address_outside_the_allowed_networks(self) -> None:
+        """S-DIR-4: an address that no allowed network holds is not connected to, whatever name the directory gave."""
+        networks = {"suffixes": ["fourthcoffee.com"], "networks": ["127.0.0.21/32"]}
+        front = self.front(self.site.chicago.section(), self.site.dallas.section(), back_ends=networks)
+        before = len(self.site.chicago.dovecot.logins())
+        error = self.assertRaises(imaplib.IMAP4.error, imap4_log_in, front.at("imap-clear"), self.users["chicago"])
+        self.assertIn("[UNAVAILABLE]", str(error))
+        self.assertIn("XF-BACKEND-NOT-ALLOWED", str(error))
+        imap4_log_in(front.at("imap-clear"), self.users["dallas"]).logout()
+        self.assertEqual(len(self.site.chicago.dovecot.logins()), before)

@@ -1,0 +1,115 @@
+"""Login names in all their forms."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront import limits
+from exfront.names import BadName, KeyKind, LoginName, LookupKey, decode, mailbox_keys, parse_login
+
+ACCOUNT, UPN, ADDRESS, ALIAS = KeyKind.ACCOUNT, KeyKind.UPN, KeyKind.ADDRESS, KeyKind.ALIAS
+Keys = tuple[tuple[KeyKind, str, str], ...]
+
+
+def _read(keys: tuple[LookupKey, ...]) -> Keys:
+    return tuple((key.kind, key.value, key.domain) for key in keys)
+
+
+class ParseLoginTests(SynchronousTestCase):
+    """Source: *Understanding login strings with POP3/IMAP* (2004)."""
+
+    def test_forms(self) -> None:
+        """S-AUTH-4: all forms of a login name are read."""
+        bare: Keys = ((ACCOUNT, "bob", ""), (ALIAS, "bob", ""))
+        in_domain: Keys = ((ACCOUNT, "bob", "FC"),)
+        at: Keys = ((UPN, "bob@fc.com", ""), (ADDRESS, "bob@fc.com", ""), (ACCOUNT, "bob", "fc.com"))
+        alias: Keys = ((ALIAS, "sales", ""), (ACCOUNT, "sales", ""))
+        cases: list[tuple[str, Keys, Keys]] = [
+            ("bob", bare, ()),
+            (r"FC\bob", in_domain, ()),
+            ("FC/bob", in_domain, ()),
+            ("FC/bob/sales", in_domain, alias),
+            (r"FC\bob\sales", in_domain, alias),
+            ("FC/bob/sales@fc.com", in_domain, ((ADDRESS, "sales@fc.com", ""),)),
+            ("bob@fc.com", at, ()),
+            ("bob@fc.com/sales", at, alias),
+            (r"bob@fc.com\sales", at, alias),
+            (r"FC\bob/x", ((ACCOUNT, "bob/x", "FC"),), ()),
+            ("s*t(a)r", ((ACCOUNT, "s*t(a)r", ""), (ALIAS, "s*t(a)r", "")), ()),
+            ("jürgen", ((ACCOUNT, "jürgen", ""), (ALIAS, "jürgen", "")), ()),
+            (" bob ", ((ACCOUNT, " bob ", ""), (ALIAS, " bob ", "")), ()),
+            (
+                '"a@b"@fc.com',
+                ((UPN, '"a@b"@fc.com', ""), (ADDRESS, '"a@b"@fc.com', ""), (ACCOUNT, '"a@b"', "fc.com")),
+                (),
+            ),
+            ("bob@", ((UPN, "bob@", ""), (ADDRESS, "bob@", "")), ()),
+        ]
+        for text, keys, mailbox in cases:
+            login = parse_login(text)
+            self.assertEqual((login.typed, _read(login.keys), _read(login.mailbox_keys)), (text, keys, mailbox), text)
+
+    def test_what_cannot_be_a_name_is_refused(self) -> None:
+        """S-AUTH-1, S-AUTH-4: empty and over-long names, control, unassigned and direction-changing characters.
+
+        Bad input: user name with asterisk, parentheses, backslash and NUL
+        """
+        for text in (
+            "", "\\", "/", "FC\\", "\\bob", "FC//bob", "FC/bob/", r"a\b\c\d", "a/b/c/d", "\0", "bob\0", "a\rb", "a\nb",
+            "a\x7fb", "a\u202eb", "a\u200fb", "\u2066a", "a\U000e0fffb", "a\ud800b",
+            "x" * (limits.USER_NAME_OCTETS + 1), "ü" * (limits.USER_NAME_OCTETS // 2 + 1),
+        ):  # fmt: skip
+            with self.assertRaises(BadName, msg=repr(text)):
+                parse_login(text)
+
+    def test_longest_name(self) -> None:
+        self.assertIsInstance(parse_login("x" * limits.USER_NAME_OCTETS), LoginName)
+
+    def test_refusal_does_not_repeat_the_name(self) -> None:
+        """A name may be a password typed into the wrong field."""
+        with self.assertRaises(BadName) as caught:
+            parse_login("secret\0")
+        self.assertNotIn("secret", str(caught.exception))
+
+    @given(st.text(max_size=300))
+    @settings(deadline=None)
+    def test_any_text_gives_keys_or_bad_name(self, text: str) -> None:
+        try:
+            login = parse_login(text)
+        except BadName:
+            return
+        self.assertTrue(login.keys)
+        for key in (*login.keys, *login.mailbox_keys):
+            self.assertTrue(key.value)
+            self.assertIn(key.value, text)
+
+
+class MailboxKeysTests(SynchronousTestCase):
+    """Source: the 2000/2003 front-end document, comment 9."""
+
+    def test_alias(self) -> None:
+        self.assertEqual(_read(mailbox_keys("bob")), ((ALIAS, "bob", ""), (ACCOUNT, "bob", "")))
+
+    def test_alias_with_the_virtual_directorys_domain(self) -> None:
+        self.assertEqual(
+            _read(mailbox_keys("bob", "fc.com")),
+            ((ADDRESS, "bob@fc.com", ""), (ALIAS, "bob", ""), (ACCOUNT, "bob", "")),
+        )
+
+    def test_address_is_an_address_whatever_the_domain(self) -> None:
+        for domain in ("", "fc.com"):
+            self.assertEqual(_read(mailbox_keys("bob@other.com", domain)), ((ADDRESS, "bob@other.com", ""),))
+
+    def test_bad_names_are_refused(self) -> None:
+        for name in ("", "a\0b", "x" * 300):
+            with self.assertRaises(BadName):
+                mailbox_keys(name)
+
+
+class DecodeTests(SynchronousTestCase):
+    def test_utf8_else_latin1(self) -> None:
+        """S-AUTH-12: UTF-8 if it is valid, else Latin-1."""
+        for octets, text in ((b"bob", "bob"), ("jürgen".encode(), "jürgen"), (b"j\xfcrgen", "jürgen"), (b"\xff", "ÿ")):
+            self.assertEqual(decode(octets), text)
