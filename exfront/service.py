@@ -50,7 +50,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     """Directory, authentication, back ends, session table and the five steps over them."""
     directory = Directory(settings.directory, settings.limits, reactor, settings.authentication.default_domain)
     passwords = LdapBindChecker(settings.directory, settings.limits, reactor)
-    denied = frozenset(dn.lower() for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn)
+    denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
     sessions = SessionTable(settings.limits, reactor, observers)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     dialer = Dialer(reactor, settings.limits, allowed, str(settings.back_ends.ca_file or ""))

@@ -16,7 +16,7 @@ from exfront.decision import Decision, Refuse, Relay, SessionRecord
 from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IBackEndDialer, IDirectory
 from exfront.names import LookupKey
-from exfront.reasons import MAILBOX_NOT_FOUND, NO_MAILBOX, Refused
+from exfront.reasons import AMBIGUOUS_LOGIN, AMBIGUOUS_MAILBOX, MAILBOX_NOT_FOUND, NO_MAILBOX, Refused
 from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
@@ -91,12 +91,19 @@ class Steps:
         return decision
 
     async def _locate(self, identity: Identity, named: Sequence[LookupKey], trace: Trace | None) -> Mailbox | None:
-        if named:
-            mailbox = await self.directory.find(named, trace)
-            if mailbox is None:
-                raise Refused(MAILBOX_NOT_FOUND)
-        else:
-            mailbox = identity.account
+        mailbox = await self._named(named, trace) if named else identity.account
         if mailbox is not None and not mailbox.home_server:
             raise Refused(MAILBOX_NOT_FOUND if named else NO_MAILBOX, mailbox.dn)
+        return mailbox
+
+    async def _named(self, keys: Sequence[LookupKey], trace: Trace | None) -> Mailbox:
+        """Who asks has logged on: two entries are the administrator's fault then, and no secret (S-DIR-12)."""
+        try:
+            mailbox = await self.directory.find(keys, trace)
+        except Refused as refused:
+            if refused.reason is AMBIGUOUS_LOGIN:
+                raise Refused(AMBIGUOUS_MAILBOX, refused.detail) from None
+            raise
+        if mailbox is None:
+            raise Refused(MAILBOX_NOT_FOUND)
         return mailbox

@@ -64,8 +64,8 @@ def ordinary_tests() -> tuple[str, ...]:
 def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
-        return (Group("soak", ("tests.soak",), 3600, 6),)
-    return (Group("real", ("tests.real",), 420, 30), Group("ordinary", ordinary_tests(), 420, 100))
+        return (Group("soak", ("tests.soak",), 3600, 12),)
+    return (Group("real", ("tests.real",), 420, 85), Group("ordinary", ordinary_tests(), 420, 1100))
 
 
 def judge(output: str, status: int, fewest: int) -> Outcome:
@@ -137,8 +137,8 @@ class Run:
 
     def _report(self, text: str, outcome: Outcome) -> None:
         if outcome.failed:
-            start = text.find("=" * 79)
-            print(text[start:] if start >= 0 else text[-20_000:])
+            details = text.find("=" * 79)
+            print(text[details:] if details >= 0 else text[-2000:])
         for complaint in outcome.complaints:
             print(f"{self.group.name}: {complaint}")
         print(f"{self.group.name}: {outcome.passed} passed, {outcome.failed} failed, in {self.spent:.0f} s", flush=True)

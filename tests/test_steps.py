@@ -11,6 +11,7 @@ from exfront.config.limits import LimitsSection
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.names import mailbox_keys
 from exfront.reasons import (
+    AMBIGUOUS_MAILBOX,
     MAILBOX_NOT_FOUND,
     NO_MAILBOX,
     PROTOCOL_NOT_SERVED,
@@ -88,6 +89,13 @@ class StepsTests(SynchronousTestCase):
         named = self.refusal(self.steps.locate(self.record, identity, mailbox_keys("nobody")))
         without = self.refusal(self.steps.locate(self.record, identity, mailbox_keys("carol")))
         self.assertEqual([own.reason, named.reason, without.reason], [NO_MAILBOX, MAILBOX_NOT_FOUND, MAILBOX_NOT_FOUND])
+
+    def test_two_entries_for_a_named_mailbox_are_a_fault_and_no_wrong_password(self) -> None:
+        """S-DIR-12, S-AUTH-5: an ambiguous mailbox is not reported as a wrong password of who names it."""
+        twins = [mailbox("one", alias="same"), mailbox("two", alias="same")]
+        self.world = SmallWorld(directory=MemoryDirectory([mailbox("alice"), *twins]))
+        refused = self.refusal(self.world.steps.locate(self.record, ANONYMOUS, mailbox_keys("same")))
+        self.assertIs(refused.reason, AMBIGUOUS_MAILBOX)
 
     def test_an_anonymous_request_goes_where_the_configuration_says(self) -> None:
         box = self.successResultOf(Deferred.fromCoroutine(self.steps.locate(self.record, ANONYMOUS)))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import define
+from collections.abc import Iterable
+
+from attrs import define, field
 
 from exfront import limits
 from exfront.decision import SessionRecord
+from exfront.directory.dn import normalised
 from exfront.facts import Identity
 from exfront.interfaces import ICheckPasswords, IDirectory
 from exfront.names import BadName, decode, parse_login
@@ -20,13 +23,17 @@ from exfront.reasons import (
 from exfront.secret import Secret
 
 
+def _normalised(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(normalised(name) for name in names)
+
+
 @define(eq=False)
 class Portal:
-    """`denied` are DNs in lower case that never log on here: the service account and those of the configuration."""
+    """`denied` are DNs that never log on here, in any spelling. Raises ValueError for one that is no DN."""
 
     directory: IDirectory
     passwords: ICheckPasswords
-    denied: frozenset[str] = frozenset()
+    denied: frozenset[str] = field(default=frozenset(), converter=_normalised)
 
     async def authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
         """Find the account that `name` (as typed) means, and prove `secret` by the directory.
@@ -44,7 +51,7 @@ class Portal:
         if account is None:
             raise Refused(UNKNOWN_USER)
         record.account_id = account.account_id
-        if account.dn.lower() in self.denied:
+        if normalised(account.dn) in self.denied:
             raise Refused(SERVICE_ACCOUNT, account.dn)
         if account.disabled:
             raise Refused(DISABLED_ACCOUNT, account.dn)

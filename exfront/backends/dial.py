@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import (
@@ -137,7 +138,7 @@ class Dialer:
         done.addTimeout(self.settings.back_end_connect_time, self.reactor)
         try:
             return await done
-        except TimeoutError:
+        except DeferredTimeoutError:
             raise Refused(BACK_END_NO_ADDRESS, f"host={host} error=slow DNS") from None
 
 

@@ -85,7 +85,7 @@ class SlapdTests(TestCase):
         settings = DirectorySection(**values)
         self.directory = Directory(settings, self.limits, reactor, DOMAIN)
         self.passwords = LdapBindChecker(settings, self.limits, reactor)
-        self.portal = Portal(self.directory, self.passwords, frozenset((SERVICE_DN.lower(),)))
+        self.portal = Portal(self.directory, self.passwords, [SERVICE_DN])
         self.addCleanup(self.directory.stop)
         self.addCleanup(self.passwords.stop)
 

@@ -32,7 +32,7 @@ class PortalTests(SynchronousTestCase):
         entries = [self.alice, mailbox("bob", disabled=True), mailbox("exfront"), mailbox("twin"), mailbox("TWIN")]
         self.directory = MemoryDirectory(entries)
         self.passwords = MemoryPasswords({entry.account_name: b"secret" for entry in entries})
-        self.portal = Portal(self.directory, self.passwords, frozenset(("cn=exfront,cn=users,dc=fourthcoffee,dc=com",)))
+        self.portal = Portal(self.directory, self.passwords, ["CN=exfr\\6Fnt, cn=Users ,DC=FourthCoffee,dc=com"])
         self.record = SessionRecord("1", "imap4", "127.0.0.1:1")
 
     def running(self, name: bytes, password: bytes) -> Deferred[Identity]:
@@ -109,7 +109,7 @@ class PortalTests(SynchronousTestCase):
         self.assertEqual(self.passwords.checked, [])
 
     def test_service_account_reaches_no_bind(self) -> None:
-        """S-AUTH-14: what the configuration denies never logs on."""
+        """S-AUTH-14: what the configuration denies never logs on, however it spells the DN."""
         for name in (b"exfront", b"EXFRONT", b"exfront@fourthcoffee.com"):
             self.refused(name, SERVICE_ACCOUNT)
         self.assertEqual(self.passwords.checked, [])

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -146,6 +146,22 @@ class DialTests(TestCase):
 
     async def test_a_name_without_an_address(self) -> None:
         self.assertIs(await self.refusal(143, host="no-such-host.invalid", address=""), BACK_END_NO_ADDRESS)
+
+    async def test_slow_dns_ends_in_time(self) -> None:
+        """S-ROUTE-12: the time to connect bounds the resolver too."""
+
+        class Silent:
+            def resolveHostName(self, receiver: object, host: str) -> object:
+                return receiver
+
+        clock = Clock()
+        clock.nameResolver = Silent()  # type: ignore[attr-defined]
+        dialer = Dialer(clock, self.limits, AllowList(LOOPBACK))
+        service = Service(143)
+        relay = Relay(Server("CHICAGO", "chicago.fourthcoffee.com", imap4=service), service, "typed")
+        dialled = dialer.dial(relay, "imap4", self.factory())
+        clock.advance(self.limits.back_end_connect_time)
+        self.assertIs(self.failureResultOf(dialled, Refused).value.reason, BACK_END_NO_ADDRESS)
 
     async def test_an_own_listener_is_a_loop(self) -> None:
         """S-ROUTE-5: an own listener is refused without a connection."""
