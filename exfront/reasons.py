@@ -120,6 +120,10 @@ METHOD_NOT_ALLOWED = Reason(
     "XF-METHOD", "method not allowed here", 405, "CANNOT", "SYS/PERM", "This method is not allowed here."
 )
 METHOD_UNKNOWN = Reason("XF-METHOD", "unknown method", 501, "CANNOT", "SYS/PERM", "This method is not known.")
+DESTINATION_ELSEWHERE = Reason(
+    "XF-DESTINATION", "Destination outside of the virtual directory", 502, "CANNOT", "SYS/PERM",
+    "The destination is not on this site.",
+)  # fmt: skip
 BODY_TOO_LARGE = Reason("XF-TOO-LARGE", "body over the limit", 413, "LIMIT", "SYS/PERM", "The request is too large.")
 
 # May we go there?

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import venv
 import zipfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import __version__
+from tests.support.process import temporary_folder
 
 ROOT = Path(__file__).parents[1]
 _TIME = 300  # seconds for pip, which makes an environment of its own to build in
@@ -31,15 +31,9 @@ class PackagingTests(SynchronousTestCase):
     timeout = 2 * _TIME
     folder: ClassVar[Path | None] = None
 
-    @classmethod
-    def tearDownClass(cls) -> None:
-        if cls.folder is not None:
-            shutil.rmtree(cls.folder)
-            cls.folder = None
-
     def setUp(self) -> None:
         if PackagingTests.folder is None:
-            PackagingTests.folder = Path(tempfile.mkdtemp(prefix="exfront-packaging-"))
+            PackagingTests.folder = temporary_folder("packaging")
             self._build(PackagingTests.folder)
             self._install(PackagingTests.folder)
         self.wheel = next((PackagingTests.folder / "wheel").glob("*.whl"))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attrs import frozen
 from twisted.internet import protocol
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -62,8 +62,11 @@ class BackEndConnection(protocol.Protocol):
         self._feeding = False
 
     def connectionMade(self) -> None:
-        """Ready."""
+        """Ready; pieces of a body must not wait for each other's acknowledgement."""
         self.alive = True
+        if ITCPTransport.providedBy(self.transport):
+            self._line.setTcpNoDelay(True)
+            self._line.setTcpKeepAlive(True)
 
     def serves(self, key: ConnectionKey) -> bool:
         """Whether the next request, of `key`, may go here."""

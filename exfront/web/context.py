@@ -10,6 +10,7 @@ from exfront.config.settings import Settings
 from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
+from exfront.web.deadline import Deadline
 from exfront.web.headers import ClientFacts
 from exfront.web.pool import KeptConnection
 from exfront.web.virtual_sites import VirtualSites
@@ -27,13 +28,20 @@ class ClientContext:
     clock: IReactorTime
     kept: KeptConnection = field(init=False)
     log_ons: LogOns = field(init=False)
+    answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
     facts: ClientFacts = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         session = self.session
         self.kept = KeptConnection(self.clock)
         self.log_ons = LogOns(self.steps, self.settings.limits, self.clock)
+        self.answer_deadline = Deadline(self.clock)
         self.facts = ClientFacts(session.address, session.secure, session.id)
+
+    def end(self) -> None:
+        """The connection is over."""
+        self.kept.end()
+        self.answer_deadline.stop()
 
     @property
     def secret_enough(self) -> bool:

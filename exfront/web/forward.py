@@ -86,9 +86,10 @@ class Forward:
         return connection
 
     async def _exchange(self, connection: BackEndConnection, order: Order) -> None:
-        clock = self.context.clock
         self._connection = connection
-        self.exchange = exchange = Exchange(connection, order, self.body, self.answer, self._edit, clock)
+        self.exchange = exchange = Exchange(
+            connection, order, self.body, self.answer, self._edit, self.context.answer_deadline
+        )
         await exchange.run()
         if exchange.reusable and self.record.reason is None:
             self.context.kept.keep(connection)

@@ -137,10 +137,10 @@ class HttpProtocol(Protocol):
         self._phase = _Phase.CLOSING
         self._deadline.stop()
         self._outlet.gone()
-        self._context.kept.end()
         if self._task is not None:
             self._note(CLIENT_GONE)
             self._task.cancel()
+        self._context.end()
         self._context.steps.sessions.close(self._context.session)
 
     # --- requests, one after the other

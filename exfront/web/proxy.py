@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -54,8 +54,8 @@ class Order:
 class Exchange:
     """Runs `order` on `connection`.
 
-    `edit` gives the fields of a response head as the client gets them; the last one it sees is the final head. The
-    exchange is the source of the client's outlet while it runs.
+    `edit` gives the fields of a response head as the client gets them; the last one it sees is the final head.
+    `deadline` is free while the exchange runs, and so is the client's outlet, whose source it is.
     """
 
     connection: BackEndConnection
@@ -63,12 +63,11 @@ class Exchange:
     body: RequestBody
     answer: Answer
     edit: Callable[[ResponseHead], Headers]
-    clock: IReactorTime
+    deadline: Deadline
     touched: bool = field(default=False, init=False)  # an octet of an answer came
     reusable: bool = field(default=False, init=False)  # the connection may take another request
     _reader: ResponseReader = field(init=False)
     _writer: BodyWriter = field(init=False)
-    _deadline: Deadline = field(init=False)
     _done: Deferred[None] = field(init=False)
     _over: bool = field(default=False, init=False)
     _paused: bool = field(default=False, init=False)
@@ -80,7 +79,6 @@ class Exchange:
     def __attrs_post_init__(self) -> None:
         self._reader = ResponseReader(self.order.method)
         self._writer = BodyWriter(self.order.framing)
-        self._deadline = Deadline(self.clock)
         self._done = Deferred(lambda _: self._end())
         self._awaits_continue = self.order.expect_continue
 
@@ -98,7 +96,7 @@ class Exchange:
             return self._done
         self.connection.feed_from(self.body)
         if self._awaits_continue:
-            self._deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
+            self.deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
         self.body.forward(self)
         return self._done
 
@@ -108,7 +106,7 @@ class Exchange:
         """A piece of the request's body."""
         if self._awaits_continue:  # the client did not wait
             self._awaits_continue = False
-            self._deadline.clear()
+            self.deadline.clear()
         self.connection.write(self._writer.data(octets))
 
     def waits(self, waiting: bool) -> None:
@@ -117,7 +115,7 @@ class Exchange:
             self._await()
         elif not self.answer.begun:
             self._awaiting = False
-            self._deadline.clear()
+            self.deadline.clear()
 
     def sent_all(self) -> None:
         """The request is complete."""
@@ -139,7 +137,7 @@ class Exchange:
     def pauseProducing(self) -> None:
         """The client does not read: the back end is not read either, and not blamed for its silence."""
         self._paused = True
-        self._deadline.clear()
+        self.deadline.clear()
         self.connection.pause()
 
     def resumeProducing(self) -> None:
@@ -210,7 +208,7 @@ class Exchange:
 
     def _continue(self) -> None:
         self._awaits_continue = False
-        self._deadline.clear()
+        self.deadline.clear()
         self.answer.interim(_CONTINUE)
 
     def _final(self, head: ResponseHead) -> None:
@@ -238,7 +236,7 @@ class Exchange:
     def _answered(self) -> None:
         self.answer.end()
         self._awaiting = False
-        self._deadline.clear()
+        self.deadline.clear()
         self._keep_alive = self._keep_alive and not self._reader.surplus
         if self.body.ended or not self._keep_alive:
             self._finish()  # else a short rest of the request follows, watched by the client's own deadline
@@ -256,7 +254,7 @@ class Exchange:
     def _await(self) -> None:
         self._awaiting = True
         if not self._paused:
-            self._deadline.set(self.order.answer_time, self._too_late)
+            self.deadline.set(self.order.answer_time, self._too_late)
 
     def _too_late(self) -> None:
         self.fail(BACK_END_ANSWER_TIMEOUT, "phase=body" if self.answer.begun else "phase=head")
@@ -279,7 +277,7 @@ class Exchange:
 
     def _leave(self) -> None:
         self._over = True
-        self._deadline.stop()
+        self.deadline.clear()
         self.answer.outlet.feed_from(None)
         if not self.body.ended:
             self.body.hold()

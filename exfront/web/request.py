@@ -12,6 +12,7 @@ from exfront.reasons import (
     BAD_INPUT,
     BODY_TOO_LARGE,
     CLIENT_TIMEOUT,
+    DESTINATION_ELSEWHERE,
     INTERNAL_ERROR,
     LOOP,
     METHOD_NOT_ALLOWED,
@@ -127,9 +128,20 @@ class Request:
             raise Refused(METHOD_NOT_ALLOWED if method in KNOWN_METHODS else METHOD_UNKNOWN)
         if headers.loops(self.head.headers):
             raise Refused(LOOP, "own pseudonym in Via")
+        self._check_destinations(directory)
         self.body.limit = directory.section.body_octets
         if self.body.too_large:
             raise Refused(BODY_TOO_LARGE, f"over {self.body.limit} octets")
+
+    def _check_destinations(self, directory: VirtualDirectory) -> None:
+        """COPY and MOVE stay within the virtual directory: a back end must not be sent elsewhere (S-HTTP-20)."""
+        for destination in self.head.get_all(b"destination"):
+            try:
+                here = self._site.reaches(directory, destination)
+            except BadPath as why:
+                raise Refused(BAD_INPUT, str(why)) from None
+            if not here:
+                raise Refused(DESTINATION_ELSEWHERE)
 
     async def _relay(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> None:
         context, record = self.context, self.record

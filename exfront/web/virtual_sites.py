@@ -13,6 +13,8 @@ from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSect
 from exfront.names import BadName, LookupKey, mailbox_keys
 from exfront.reasons import MAILBOX_NOT_FOUND, Refused
 from exfront.web.applications import APPLICATIONS, Application
+from exfront.web.paths import checked
+from exfront.wire.http1.target import parse_target
 
 _NOTHING = VirtualSiteSection(name="nothing", public_name="localhost")
 
@@ -92,6 +94,16 @@ class VirtualSite:
     def url(self, secure: bool) -> bytes:
         """Scheme and public name, without a slash at the end: the beginning of every URL that exfront writes."""
         return (b"https://" if secure else b"http://") + self.public_name
+
+    def reaches(self, directory: VirtualDirectory, destination: bytes) -> bool:
+        """Whether a Destination, a URL or an absolute path, lies in `directory` (S-HTTP-20; RFC 4918 section 10.3).
+
+        Raises `exfront.web.paths.BadPath`.
+        """
+        target = parse_target(b"COPY", destination)
+        if target is None or (target.authority is not None and _host_name(target.authority) not in self.host_names):
+            return False
+        return self.directory(checked(target.path)) is directory
 
     @property
     def allow(self) -> bytes:

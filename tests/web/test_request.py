@@ -106,6 +106,31 @@ class LocalAnswerTests(SynchronousTestCase):
         self.assertIn(b"XF-LOOP", answer.body)
         self.assertEqual(self.talk.world.dialer.dialled, [])
 
+    def test_a_destination_stays_on_the_site_and_in_its_directory(self) -> None:
+        """S-HTTP-20: 502 (RFC 4918 section 9.9.4), and nothing is sent; two readings are 400."""
+        here = b"http://mail.fourthcoffee.com"
+        for destination, status in {
+            b"http://other/x": 502,
+            b"http://other/exchange/alice/x": 502,
+            here + b"/owa/x": 502,
+            here + b"/nothing": 502,
+            b"/public/x": 502,
+            b"exchange/alice/x": 502,
+            b"ftp://mail.fourthcoffee.com/exchange/": 502,
+            here + b"/exchange/../owa/x": 400,
+            here + b"/exchange/%2e%2e/owa": 400,
+        }.items():
+            talk = Conversation()
+            answer = talk.ask(b"MOVE /exchange/alice/a", ALICE, b"Destination: " + destination + b"\r\n")
+            self.assertEqual((answer.status, talk.world.dialer.dialled), (status, []), destination)
+
+    def test_a_destination_in_its_directory_passes_as_it_is(self) -> None:
+        """S-HTTP-20: by any listed name, and as a path."""
+        for destination in (b"http://mail.fourthcoffee.com/exchange/alice/b..EML", b"/exchange/alice/b%2Fc",
+                            b"https://WEBMAIL.fourthcoffee.com:8443/Exchange/alice/"):  # fmt: skip
+            field = b"Destination: " + destination + b"\r\n"
+            self.assertIn(field, Conversation().relayed(ALICE, field, line=b"MOVE /exchange/alice/a"))
+
 
 class LogOnTests(SynchronousTestCase):
     def setUp(self) -> None:
