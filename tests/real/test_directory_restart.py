@@ -19,6 +19,7 @@ class DirectoryRestartTests(SynchronousTestCase):
         self.site = shared()
         self.front = self.site.front
         self.user = self.site.living_on("chicago")[5]
+        self.front.settle()
         self.log_mark = len(self.front.server_log())
         self.addCleanup(self.start_directory)
 

@@ -64,6 +64,7 @@ class ServerDownTests(SynchronousTestCase):
     def all_around(self, log_in: Callable[[Person], str], refusal: str) -> None:
         """Dead: 100 refusals and 100 logins; back again: 100 logins."""
         self.site.chicago.kill()
+        self.front.settle()
         mark = len(self.front.access_lines())
         refused = self.all_of("chicago", log_in)
         self.assertEqual([text for text in refused if refusal not in text or "XF-BE-REFUSED" not in text], [])

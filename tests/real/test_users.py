@@ -88,6 +88,7 @@ class AllUsersTests(SynchronousTestCase):
     def test_access_log_names_user_mailbox_and_server(self) -> None:
         """S-OPS-15: one line per session, with user, back end, both statuses, octets and the five steps."""
         user = self.site.users[0]
+        self.front.settle()
         mark = len(self.front.access_lines())
         client = imap4_log_in(self.front.at("imap-clear"), user)
         client.logout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -71,6 +72,12 @@ class ExFront:
         lines = self.access_lines()[mark:]
         assert len(lines) == count, f"{count} access-log lines expected: {lines}"
         return lines
+
+    def settle(self, listener: str = "imap-clear") -> None:
+        """Return when the access log has a line for all that ended so far: a session of our own makes the last one."""
+        with socket.create_connection(self.at(listener), 10) as probe:
+            client = "{}:{}".format(*probe.getsockname())
+        wait_until(lambda: any(line["c-ip"] == client for line in self.access_lines()), "our own access-log line")
 
     def server_log(self) -> str:
         """All that the process printed: its own log, and tracebacks if there are any."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -24,6 +26,14 @@ class Case(SynchronousTestCase):
         self.talk.client.peer_closes()
         self.assertEqual(self.talk.clock.getDelayedCalls(), [])
         self.assertEqual(len(self.talk.world.sessions), 0)
+
+
+def _pieces(octets: bytes, sizes: list[int]) -> list[bytes]:
+    pieces = []
+    for size in sizes:
+        pieces.append(octets[:size])
+        octets = octets[size:]
+    return [piece for piece in (*pieces, octets) if piece]
 
 
 class OrderTests(Case):
@@ -57,6 +67,25 @@ class OrderTests(Case):
             self.talk.send(bytes((octet,)))
         self.assertTrue(self.talk.back_end().take().endswith(b"\r\n\r\nabc"))
         self.assertEqual(self.talk.answer(), OK)
+
+    @given(st.lists(st.integers(1, 60), max_size=40))
+    @settings(deadline=None, max_examples=60)
+    def test_any_split_of_the_octets_is_the_same_conversation(self, sizes: list[int]) -> None:
+        """S-HTTP-13: of the client's and of the back end's."""
+        asked = request(b"PUT /exchange/alice/a", ALICE, b"Content-Length: 5\r\n", body=b"hello")
+        asked += request(b"GET /exchange/alice/b", ALICE)
+        talk = Conversation()
+        for piece in _pieces(asked, sizes):
+            talk.send(piece)
+        back_end = talk.back_end()
+        told = b"".join(talk.answer(piece) for piece in _pieces(OK, sizes))
+        self.assertEqual(told, OK)
+        told = b"".join(talk.answer(piece) for piece in _pieces(OK, sizes))
+        self.assertEqual(told, OK)
+        heads = back_end.take()
+        self.assertEqual((heads.count(b"HTTP/1.1\r\n"), heads.count(b"\r\n\r\nhello")), (2, 1))
+        self.assertEqual(len(talk.records), 2)
+        talk.client.peer_closes()
 
     def test_reading_stops_behind_64_kib_of_waiting_requests(self) -> None:
         """S-HTTP-13, S-HTTP-25: no more than that is read ahead."""
