@@ -11,7 +11,7 @@ import re
 from attrs import field, frozen
 
 from exfront import limits
-from exfront.wire.lines import LineBuffer, TooLong, has_forbidden_octet, without_end
+from exfront.wire.lines import LineReader, TooLong, has_forbidden_octet, without_end
 
 
 @frozen
@@ -112,7 +112,7 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this file
     """The command is malformed; the text is for the client."""
 
 
-class CommandReader:
+class CommandReader(LineReader):
     """Octets in by `feed`, events out by `next_event`.
 
     `line_octets` bounds one command without its literals, `literal_octets` and `literals` those, `response_octets` a
@@ -126,32 +126,17 @@ class CommandReader:
         literals: int = limits.IMAP4_LITERALS,
         response_octets: int = limits.SASL_RESPONSE_OCTETS,
     ) -> None:
+        super().__init__()
         self._line_octets = line_octets
         self._literal_octets = literal_octets
         self._most_literals = literals
         self._response_octets = response_octets
-        self._buffer = LineBuffer()
         self._response_next = False
-        self._broken = False
         self._tag = b""
         self._tokens: list[_Token] = []
         self._used = 0
         self._literals = 0
         self._awaited: int | None = None
-
-    @property
-    def held(self) -> int:
-        """How many octets wait to be read."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        """Take what came from the client."""
-        if not self._broken:
-            self._buffer.add(data)
-
-    def take_rest(self) -> bytes:
-        """What came behind the last event, unread; it is the caller's then."""
-        return self._buffer.take_all()
 
     def expect_response(self) -> None:
         """The next line is a SASL response, not a command."""

@@ -11,7 +11,7 @@ import re
 from attrs import frozen
 
 from exfront import limits
-from exfront.wire.lines import LineBuffer, TooLong, has_forbidden_octet, without_end
+from exfront.wire.lines import LineReader, TooLong, has_forbidden_octet, without_end
 
 
 @frozen
@@ -63,30 +63,15 @@ _WORD = re.compile(rb"[!-~]+")
 _CAPABILITY = re.compile(rb"[!#$&'+-Z^-z|}~]+")
 
 
-class ResponseReader:
+class ResponseReader(LineReader):
     """Octets in by `feed`, responses out by `next_event`. `lines` and `octets` bound all that is read in its life."""
 
     def __init__(self, lines: int = limits.BACK_END_LOGIN_LINES, octets: int = limits.BACK_END_LOGIN_OCTETS) -> None:
+        super().__init__()
         self._lines_left = lines
         self._octets_left = octets
-        self._buffer = LineBuffer()
         self._skip = 0
         self._beginning: bytes | None = None
-        self._broken = False
-
-    @property
-    def held(self) -> int:
-        """How many octets wait to be read."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        """Take what came from the back end."""
-        if not self._broken:
-            self._buffer.add(data)
-
-    def take_rest(self) -> bytes:
-        """What came behind the last response, unread; it is the caller's then."""
-        return self._buffer.take_all()
 
     def next_event(self) -> Response | None:
         """The next response, None until more octets came."""

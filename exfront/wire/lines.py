@@ -48,6 +48,31 @@ class LineBuffer:
         return taken
 
 
+class LineReader:
+    """What the readers of the line protocols have in common: octets in by `feed`, and what is unread taken back.
+
+    A reader whose peer broke the grammar sets `_broken`: nothing more is read then.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = LineBuffer()
+        self._broken = False
+
+    @property
+    def held(self) -> int:
+        """How many octets wait to be read."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Take what came from the peer."""
+        if not self._broken:
+            self._buffer.add(data)
+
+    def take_rest(self) -> bytes:
+        """What came behind the last event, unread; it is the caller's then."""
+        return self._buffer.take_all()
+
+
 def without_end(line: bytes) -> bytes:
     """The line without its CRLF, or its LF: bare LF is taken, as Dovecot does, and never passed on (S-MAIL-6)."""
     return line.removesuffix(b"\n").removesuffix(b"\r")

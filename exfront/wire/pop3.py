@@ -10,7 +10,7 @@ import re
 from attrs import field, frozen
 
 from exfront import limits
-from exfront.wire.lines import LineBuffer, TooLong, has_forbidden_octet, without_end
+from exfront.wire.lines import LineReader, TooLong, has_forbidden_octet, without_end
 
 
 @frozen
@@ -47,31 +47,16 @@ Event = Command | SaslResponse | BadCommand | Broken
 _VERB = re.compile(rb"[A-Za-z]{1,20}")
 
 
-class CommandReader:
+class CommandReader(LineReader):
     """What a client says; octets in by `feed`, events out by `next_event`."""
 
     def __init__(
         self, line_octets: int = limits.POP3_LINE_OCTETS, response_octets: int = limits.SASL_RESPONSE_OCTETS
     ) -> None:
+        super().__init__()
         self._line_octets = line_octets
         self._response_octets = response_octets
-        self._buffer = LineBuffer()
         self._response_next = False
-        self._broken = False
-
-    @property
-    def held(self) -> int:
-        """How many octets wait to be read."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        """Take what came from the client."""
-        if not self._broken:
-            self._buffer.add(data)
-
-    def take_rest(self) -> bytes:
-        """What came behind the last event, unread; it is the caller's then."""
-        return self._buffer.take_all()
 
     def expect_response(self) -> None:
         """The next line is a SASL response, not a command."""
@@ -115,28 +100,13 @@ class Malformed:
     why: str
 
 
-class AnswerReader:
+class AnswerReader(LineReader):
     """What a back end says during login, line by line. `lines` and `octets` bound all that is read in its life."""
 
     def __init__(self, lines: int = limits.BACK_END_LOGIN_LINES, octets: int = limits.BACK_END_LOGIN_OCTETS) -> None:
+        super().__init__()
         self._lines_left = lines
         self._octets_left = octets
-        self._buffer = LineBuffer()
-        self._broken = False
-
-    @property
-    def held(self) -> int:
-        """How many octets wait to be read."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        """Take what came from the back end."""
-        if not self._broken:
-            self._buffer.add(data)
-
-    def take_rest(self) -> bytes:
-        """What came behind the last line, unread; it is the caller's then."""
-        return self._buffer.take_all()
 
     def next_event(self) -> Line | Malformed | None:
         """The next line, None until more octets came."""
