@@ -29,6 +29,7 @@ APART = ("real", "soak", "support")  # what the group of ordinary tests leaves o
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LAST_LINE = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+_FIGURE = re.compile(r"figure: (.*)$", re.MULTILINE)  # what a test wants to be read though it passes
 
 
 @frozen
@@ -139,6 +140,8 @@ class Run:
         if outcome.failed:
             details = text.find("=" * 79)
             print(text[details:] if details >= 0 else text[-2000:])
+        for figure in _FIGURE.findall(text):
+            print(f"{self.group.name}: {figure}")
         for complaint in outcome.complaints:
             print(f"{self.group.name}: {complaint}")
         print(f"{self.group.name}: {outcome.passed} passed, {outcome.failed} failed, in {self.spent:.0f} s", flush=True)
