@@ -38,6 +38,7 @@ class FilesTestCase(SynchronousTestCase):
 
     def file(self, name: str, content: bytes = b"secret\n", mode: int = 0o600) -> Path:
         path = self.folder / name
+        path.unlink(missing_ok=True)  # it may be read-only
         path.write_bytes(content)
         path.chmod(mode)
         return path
