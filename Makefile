@@ -10,7 +10,7 @@ VENV = .venv
 BIN = $(VENV)/bin
 
 SERVERS = slapd ldap-utils dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
-	curl openssl isync fetchmail mutt procps systemd
+	curl openssl isync libsasl2-modules fetchmail mutt procps systemd
 
 .PHONY: lab test check soak docs clean servers
 
