@@ -62,6 +62,7 @@ PIPELINED_OCTETS = 64 * 1024  # S-MAIL-10: held behind a login
 IMAP4_IDLE_TIME = 30 * 60.0 + 60  # S-MAIL-12: more than RFC 3501's 30 min, for IDLE's 29 min
 POP3_IDLE_TIME = 10 * 60.0 + 60  # S-MAIL-12: more than RFC 1939's 10 min
 STALL_TIME = 5 * 60.0  # S-MAIL-20: no progress to a reader
+RELAY_WATCH_TIME = 60.0  # between two looks at a relay: its time-outs come at most so much late
 HALF_CLOSE_TIME = 30.0  # S-MAIL-19: for the answer after the client's end
 CLIENT_GONE_TIME = 5.0  # S-MAIL-19: until the back end gets its FIN
 INTERJECT_SILENCE = 1.0  # a BYE of ours only after that much silence both ways

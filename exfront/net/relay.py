@@ -213,10 +213,10 @@ class Relay:
         self._timers.clear()
 
     def _schedule(self) -> None:
-        self._watch = self.clock.callLater(min(self.idle_time, self.stall_time), self._look)
+        self._watch = self.clock.callLater(min(limits.RELAY_WATCH_TIME, self.idle_time, self.stall_time), self._look)
 
     def _look(self) -> None:
-        """One coarse timer a relay; data moves no timer."""
+        """One coarse timer a relay, at most a minute late; data moves no timer."""
         now = self.clock.seconds()
         stalls = (self.client.source.stalled_since, self.back_end.source.stalled_since)
         if any(since is not None and now - since >= self.stall_time for since in stalls):
