@@ -2,14 +2,15 @@
 # make test    all tests, against real servers too; what is missing is installed when root
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
-# make docs    write docs/tests.rst anew
+# make docs    write docs/tests.rst and docs/explain.rst anew
 # make clean   remove what these made
 
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-SERVERS = slapd ldap-utils dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
+SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules samba-common-bin \
+	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
 	curl openssl isync libsasl2-modules fetchmail mutt procps systemd
 
 .PHONY: lab test check soak docs clean servers
@@ -28,8 +29,9 @@ check: $(VENV)/.installed-check
 soak: $(VENV)/.installed-test servers
 	exec $(BIN)/python -m tests.run soak
 
-docs: $(VENV)/.installed-test
+docs: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.catalogue
+	$(BIN)/python -m tests.explained
 
 servers:
 	@.ci/need $(SERVERS)

@@ -38,7 +38,8 @@ class SessionRecord:
     """One line of the access log: a mail session, or one HTTP request.
 
     `front_end_status` is what exfront answered (HTTP status; OK, NO, BAD, BYE, ERR for mail), `back_end_status` what
-    the back end answered, or ``-`` when it was not asked. Times are seconds, `started` since the epoch.
+    the back end answered, or ``-`` when it was not asked. `location` says whence the mailbox's place is known:
+    ``directory``, ``cache``, ``stale`` (S-DIR-5). Times are seconds, `started` since the epoch.
     """
 
     session_id: str
@@ -49,6 +50,7 @@ class SessionRecord:
     user: str = "-"
     account_id: str = "-"
     mailbox: str = "-"
+    location: str = "-"
     method: str = "-"
     target: str = "-"
     virtual_directory: str = "-"

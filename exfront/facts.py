@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from exfront.names import LookupKey
 from exfront.secret import Secret
@@ -15,7 +15,7 @@ class Identity:
 
     `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for
     the log-on at the next hop, `names_mailbox` the keys of another mailbox that the login named
-    (``DOMAIN/user/alias``).
+    (``DOMAIN/user/alias``), `keys` those that `account` was found by.
     """
 
     account: Mailbox | None
@@ -23,6 +23,7 @@ class Identity:
     proof: str = "none"
     secret: Secret | None = None
     names_mailbox: tuple[LookupKey, ...] = ()
+    keys: tuple[LookupKey, ...] = field(default=(), eq=False)
 
 
 ANONYMOUS = Identity(account=None)

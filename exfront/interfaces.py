@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
+from typing import Final, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
@@ -15,8 +17,26 @@ from exfront.secret import Secret
 from exfront.topology import Mailbox, Protocol
 
 
+class Miss(Enum):
+    """Not None, which is an answer: nobody."""
+
+    MISS = "not known without asking"
+
+
+MISS: Final[Literal[Miss.MISS]] = Miss.MISS
+
+
 class IDirectory(Interface):
     """Finds accounts and mailboxes."""
+
+    def cached_find(keys: Sequence[LookupKey]) -> Mailbox | Miss | None:
+        """What `find` would give, where that is known without asking anybody; else MISS. A plain call."""
+
+    def forget(mailbox: Mailbox) -> bool:
+        """Doubt what is known of an account: the next `find` asks the directory. Whether there was anything to doubt.
+
+        What was read a moment ago is not doubted.
+        """
 
     def find(keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
         """The one entry that the first matching key names, in the keys' order; None when none matches.

@@ -14,6 +14,21 @@ LAB_DRAIN_TIME = 5.0  # a person waits for the lab to end
 LAB_LINE_OCTETS = 64 * 1024  # of a client to the lab's mailbox servers; mbsync lists its UIDs on one line
 LAB_LITERAL_OCTETS = 16 * 1024 * 1024  # a mail with a photograph, held in memory
 
+# --- the control socket (S-OPS-3)
+CONTROL_LINE_OCTETS = 4 * 1024  # of a question; a login name and a password take less than half of it
+CONTROL_CLIENTS = 8  # at once: administrators and their scripts
+CONTROL_IDLE_TIME = 60.0  # between two questions of one connection
+CONTROL_ANSWER_OCTETS = 8 * 1024 * 1024  # that exfrontctl reads; 5,000 addresses of one entry are 0.5 MB
+CONTROL_ANSWER_TIME = 30.0  # that exfrontctl waits; a look-up ends within 10 s, a bind within 5 s
+SOCKET_PATH_OCTETS = 100  # of a Unix socket's path: the kernel takes 107
+
+# --- exfrontctl check
+CHECK_TIME = 30.0  # for everything; what has no answer by then is an error
+CHECK_BACK_ENDS = 20  # looked at side by side; a directory may name hundreds
+CHECK_SAMPLE = 200  # users that are read for missing home servers and double addresses
+CERTIFICATE_WARNING_DAYS = 30  # S-ROUTE-8: said that long before it expires
+CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops at 300 s
+
 # --- TLS
 TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
 
@@ -23,6 +38,34 @@ PASSWORD_OCTETS = 1024  # S-AUTH-1
 FAILURE_FLOOR = 0.5  # S-AUTH-6: no refused log-on is answered sooner
 FAILURE_JITTER = 0.1  # S-AUTH-6: added to the floor, at random
 REMEMBERED_LOGON_TIME = 60.0  # S-AUTH-9: a proven Basic header on the same connection
+CREDENTIAL_CACHE_TIME = 60.0  # S-AUTH-9: a proven password, over HTTP
+CREDENTIAL_CACHE_MOST = 600.0  # S-AUTH-9: a disabled account works no longer than this
+CREDENTIALS = 50_000  # accounts in that cache; some 0.4 kB each
+ACCOUNT_FAILURES = 5  # S-AUTH-7: failed binds of one account in a window
+LOCKOUT_THRESHOLD = 5  # S-AUTH-7: taken for the domain's as long as that is not known
+LOCKOUT_MARGIN = 2  # S-AUTH-7: left below the domain's threshold, for the user's own machines
+LOCKOUT_WINDOW = 30 * 60.0  # Active Directory's lockOutObservationWindow before Windows Server 2022
+LOCKOUT_POLICY_TIME = 3600.0  # S-AUTH-7: the domain's threshold is read again ...
+LOCKOUT_POLICY_RETRY = 60.0  # ... sooner where that failed
+KNOWN_NETWORK_TIME = 30 * 86400.0  # S-AUTH-7: a network with a good log-on
+KNOWN_NETWORKS = 8  # S-AUTH-7: of one account: home, office, a phone's few
+KNOWN_NETWORK_FRESH = 86400.0  # a good log-on is written down again after a day, not each time
+GUARDED_ACCOUNTS = 100_000  # some 0.5 kB each; those without a failure go first
+GUARD_WRITE_TIME = 1.0  # S-AUTH-7: state is written at most so often, and at most a twentieth of the time
+GUARD_FILE_OCTETS = 128 * 1024 * 1024  # 100,000 accounts with 8 networks each are 50 MB
+FAILURE_MEMORY_TIME = 600.0  # S-AUTH-8: a wrong password is not tried again
+WRONG_PASSWORDS = 50_000  # S-AUTH-8: remembered at once; some 0.3 kB each
+FAILURE_DELAY = 2.0  # S-MAIL-11: the first failure of a network is held back so long, each further twice as long ...
+FAILURE_DELAY_MOST = 15.0  # ... up to this
+FAILURE_DELAY_MEMORY = 600.0  # without a failure: the delay begins anew
+FAILURES_PER_NETWORK = 20  # S-AUTH-10: in ...
+NETWORK_FAILURE_TIME = 60.0  # ... a minute
+NETWORK_DIGESTS = 64  # credentials of one network that are known to have failed
+GUARDED_NETWORKS = 20_000  # client networks with failures; at most 10 kB each
+SPRAY_ACCOUNTS = 10  # S-AUTH-10: one password that failed on more accounts than this in ...
+SPRAY_TIME = 600.0  # ... ten minutes is sprayed
+SPRAY_PASSWORDS = 20_000  # passwords watched for that
+SPRAY_NETWORKS = 256  # networks that tried one password
 
 # --- directory (S-DIR-1)
 LDAP_CONNECT_TIME = 3.0
@@ -36,10 +79,34 @@ LDAP_PDU_ELEMENTS = 8192  # the other factor of that square; 5,000 addresses of 
 LDAP_PDU_DEPTH = 16  # S-DIR-8: nested elements; a search result has 5
 LDAP_CLOSE_TIME = 1.0  # for the server to close after our unbind
 LDAP_SEARCHES = 50  # outstanding at once; OpenLDAP closes a connection at 100 (conn_max_pending)
+LDAP_SEARCH_CONNECTIONS = 2  # of long life to one server: a long answer on one holds up the other not
 LDAP_BIND_CONNECTIONS = 8  # one bind at a time on each (S-AUTH-2)
-LDAP_RECONNECT_FIRST = 1.0  # back-off after a lost connection ...
-LDAP_RECONNECT_MOST = 60.0  # ... and its ceiling
+LDAP_ABANDONED = 200  # searches given up whose end did not come, on one connection; then it is closed
+LDAP_RECONNECT_FIRST = 1.0  # after a lost connection; also between two tries when all servers are down
+LDAP_SILENCE_TIME = 1.0  # a server that owes answers and says nothing so long: searches go elsewhere
+LDAP_PROBE_FIRST = 10.0  # S-DIR-2: a server that is down is tried again after this ...
+LDAP_PROBE_MOST = 300.0  # ... doubling to this
+LDAP_PAGE_SIZE = 500  # entries; half of what Active Directory gives at most (MaxPageSize)
+LDAP_RANGES = 100  # parts of one attribute; 1,500 values each at Active Directory
+SRV_LEAST_TIME = 10.0  # S-DIR-2: DNS is asked again by TTL, not more often than this ...
+SRV_MOST_TIME = 3600.0  # ... and not less often than this
 SERVICE_BIND_PAUSE = 60.0  # S-DIR-3: a refused service account is tried once a minute
+
+# --- what the directory said, kept for a while (S-DIR-5..7)
+CACHE_ENTRIES = 100_000  # names that lead to a mailbox; some 1 kB each
+CACHE_TIME = 300.0  # S-DIR-5: a mailbox that moves is missed once, and then looked up anew (S-ROUTE-10)
+NEGATIVE_CACHE_TIME = 30.0  # S-DIR-7: until a new user may log on
+NEGATIVE_CACHE_ENTRIES = 20_000  # S-DIR-7: names that lead to nobody; a guesser makes them
+CACHE_STALE_TIME = 3600.0  # S-DIR-5: past its life, while no server answers ...
+CACHE_STALE_MOST = 86_400.0  # ... and what an administrator may make of it
+CACHE_YOUNG_TIME = 1.0  # what was read a moment ago is not doubted: wrong passwords must not make a search each
+CACHE_NAMES_PER_ACCOUNT = 64  # more spellings of one account than people use
+CACHE_RENEWALS = 20  # at the same time, in the background; look-ups that people wait for go first
+
+TOPOLOGY_TIME = 300.0  # between two readings of the configuration partition
+TOPOLOGY_RETRY_TIME = 30.0  # after a reading that failed
+TOPOLOGY_SLICE = 50  # objects read in one turn of the event loop; some 0.1 ms each
+TOPOLOGY_NAMED_CHANGES = 20  # names of one kind in one log line
 
 # --- back ends (S-ROUTE-12)
 BACK_END_CONNECT_TIME = 5.0

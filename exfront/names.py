@@ -7,9 +7,10 @@ Sources: *Understanding login strings with POP3/IMAP* (2004) for the forms with 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from exfront import limits
 
@@ -36,6 +37,39 @@ class LookupKey:
     domain: str = ""
 
 
+def _fold(domain: str) -> str:
+    return domain.rstrip(".").casefold()
+
+
+def _folded(domains: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(_fold, domains))
+
+
+@frozen
+class NameRules:
+    """What an address may be. Without `accepted_domains` every domain is accepted; they compare without case.
+
+    `tag_separator` splits ``user+tag@domain``, whose mail is the user's; empty where addresses have no tags.
+    """
+
+    accepted_domains: frozenset[str] = field(default=frozenset(), converter=_folded)
+    tag_separator: str = ""
+
+    def accepts(self, domain: str) -> bool:
+        """Whether an address in `domain` can name a mailbox here."""
+        return not self.accepted_domains or _fold(domain) in self.accepted_domains
+
+    def untagged(self, local: str) -> str:
+        """``user`` of ``user+tag``; empty where there is no tag, or nothing before it."""
+        if not self.tag_separator or local.startswith('"'):
+            return ""
+        user, separator, _ = local.partition(self.tag_separator)
+        return user if separator else ""
+
+
+ANY_NAME = NameRules()
+
+
 @frozen
 class LoginName:
     """A login name as typed, and what it means: `keys` find the account, `mailbox_keys` another mailbox it names."""
@@ -57,33 +91,38 @@ def decode(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def parse_login(text: str) -> LoginName:
+def parse_login(text: str, rules: NameRules = ANY_NAME) -> LoginName:
     r"""Read ``alias``, ``DOMAIN\user``, ``DOMAIN/user``, ``DOMAIN/user/alias``, ``user@suffix``, ``user@suffix/alias``.
 
+    Keys are in Unicode's composed form (NFC), as directories hold names: some machines type ``u`` and its two dots as
+    two characters. Nothing else is folded or trimmed: comparing is the directory's (S-AUTH-4).
     Raises `BadName` for an empty or over-long text and for characters that no name holds.
     """
-    _check(text)
-    separator = _separator(text)
-    parts = text.split(separator) if separator else [text]
+    name = _checked(text)
+    separator = _separator(name)
+    parts = name.split(separator) if separator else [name]
     if len(parts) > 3 or not all(parts):
         raise BadName("too many or empty parts")
     if "@" in parts[0]:
-        return LoginName(text, _at_keys(parts[0]), _other_mailbox(parts[1:]))
+        return LoginName(text, _at_keys(parts[0], rules), _other_mailbox(parts[1:], rules))
     if len(parts) == 1:
         return LoginName(text, _bare_keys(parts[0]))
     account = LookupKey(KeyKind.ACCOUNT, parts[1], parts[0])
-    return LoginName(text, (account,), _other_mailbox(parts[2:]))
+    return LoginName(text, (account,), _other_mailbox(parts[2:], rules))
 
 
-def mailbox_keys(name: str, smtp_domain: str = "") -> tuple[LookupKey, ...]:
+def mailbox_keys(name: str, smtp_domain: str = "", rules: NameRules = ANY_NAME) -> tuple[LookupKey, ...]:
     """The keys of a mailbox named in a URL or as the third part of a login: an address, or an alias.
 
     With `smtp_domain` an alias means the address ``alias@smtp_domain`` first (explicit logon, comment 9 of the
-    2000/2003 document). Raises `BadName`.
+    2000/2003 document). Raises `BadName`, also for an address outside of the accepted domains.
     """
-    _check(name)
+    name = _checked(name)
     if "@" in name:
-        return (LookupKey(KeyKind.ADDRESS, name),)
+        keys = _address_keys(name, rules)
+        if not keys:  # no keys would mean: no other mailbox
+            raise BadName("an address of a domain that is not accepted")
+        return keys
     alias = LookupKey(KeyKind.ALIAS, name)
     account = LookupKey(KeyKind.ACCOUNT, name)
     if smtp_domain:
@@ -91,7 +130,8 @@ def mailbox_keys(name: str, smtp_domain: str = "") -> tuple[LookupKey, ...]:
     return (alias, account)
 
 
-def _check(text: str) -> None:
+def _checked(text: str) -> str:
+    """`text` in composed form."""
     if not text:
         raise BadName("empty name")
     if len(text.encode("utf-8", "surrogatepass")) > limits.USER_NAME_OCTETS:
@@ -99,6 +139,7 @@ def _check(text: str) -> None:
     for character in text:
         if unicodedata.category(character) in _REFUSED_CATEGORIES or character in _BIDI_CONTROLS:
             raise BadName("a character that no name holds")
+    return unicodedata.normalize("NFC", text)
 
 
 def _separator(text: str) -> str:
@@ -111,14 +152,27 @@ def _bare_keys(name: str) -> tuple[LookupKey, ...]:
     return (LookupKey(KeyKind.ACCOUNT, name), LookupKey(KeyKind.ALIAS, name))
 
 
-def _at_keys(name: str) -> tuple[LookupKey, ...]:
-    """``user@suffix``: a UPN, an SMTP address, or AD's implicit UPN ``sAMAccountName@dns.domain``."""
+def _at_keys(name: str, rules: NameRules) -> tuple[LookupKey, ...]:
+    """``user@suffix``: a UPN, an SMTP address, or AD's implicit UPN ``sAMAccountName@dns.domain``.
+
+    A UPN's suffix need not be a domain for mail, so that the accepted domains do not count there; the address without
+    its tag comes last, for the longer one may be somebody's own.
+    """
     local, _, suffix = name.rpartition("@")
-    keys = [LookupKey(KeyKind.UPN, name), LookupKey(KeyKind.ADDRESS, name)]
-    if local and suffix:
-        keys.append(LookupKey(KeyKind.ACCOUNT, local, suffix))
-    return tuple(keys)
+    addresses = _address_keys(name, rules)
+    account = (LookupKey(KeyKind.ACCOUNT, local, suffix),) if local and suffix else ()
+    return (LookupKey(KeyKind.UPN, name), *addresses[:1], *account, *addresses[1:])
 
 
-def _other_mailbox(parts: list[str]) -> tuple[LookupKey, ...]:
-    return mailbox_keys(parts[0]) if parts else ()
+def _address_keys(address: str, rules: NameRules) -> tuple[LookupKey, ...]:
+    """The address, and the same without its tag."""
+    local, _, domain = address.rpartition("@")
+    if not rules.accepts(domain):
+        return ()
+    untagged = rules.untagged(local)
+    names = (address, f"{untagged}@{domain}") if untagged else (address,)
+    return tuple(LookupKey(KeyKind.ADDRESS, one) for one in names)
+
+
+def _other_mailbox(parts: list[str], rules: NameRules) -> tuple[LookupKey, ...]:
+    return mailbox_keys(parts[0], rules=rules) if parts else ()

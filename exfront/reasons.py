@@ -77,7 +77,25 @@ DISABLED_ACCOUNT = _wrong_credentials("account disabled")
 LOCKED_ACCOUNT = _wrong_credentials("account locked in the directory")
 SERVICE_ACCOUNT = _wrong_credentials("service account")
 AMBIGUOUS_LOGIN = _wrong_credentials("two entries for one login name", "XF-AMBIGUOUS")
+ACCOUNT_EXPIRED = _wrong_credentials("account expired")
+LOGON_HOURS = _wrong_credentials("outside of the log-on hours")
+WORKSTATION_NOT_ALLOWED = _wrong_credentials("log-on from here not allowed")
+SOFT_LOCK = _wrong_credentials("soft lock-out", "XF-SOFT-LOCK")
 PASSWORD_EXPIRED = Reason("XF-EXPIRED", "password expired", 401, "EXPIRED", "AUTH", "The password has expired.")
+PASSWORD_MUST_CHANGE = Reason(
+    "XF-EXPIRED", "password must be changed", 401, "EXPIRED", "AUTH", "The password must be changed."
+)
+HIDDEN_EXPIRED = _wrong_credentials("password expired", "XF-EXPIRED")
+HIDDEN_MUST_CHANGE = _wrong_credentials("password must be changed", "XF-EXPIRED")
+TOO_MANY_LOGON_FAILURES = Reason(
+    "XF-LIMIT", "failed log-ons", 429, "LIMIT", "SYS/TEMP", "Too many failed log-ons; try again later.",
+    Severity.FAULT, retry_after=60,
+)  # fmt: skip
+PROTOCOL_OFF = _wrong_credentials("protocol switched off for the user", "XF-PROTOCOL-OFF")
+APPLICATION_OFF = Reason(
+    "XF-PROTOCOL-OFF", "application switched off for the user", 403, "NOPERM", "SYS/PERM",
+    "This user may not use this service.",
+)  # fmt: skip
 AUTHORIZATION_FAILED = Reason(
     "XF-AUTHZ", "authorization identity differs", 403, "AUTHORIZATIONFAILED", "AUTH",
     "This user may not act for that one.",

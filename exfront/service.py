@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,27 +11,40 @@ from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.ssl import CertificateOptions
 
+from exfront.auth.credential_cache import CredentialCache
+from exfront.auth.guard import Guard
+from exfront.auth.guard_state import GuardState, state_folder
+from exfront.auth.guarded import GuardedPasswords
 from exfront.auth.ldap_bind import LdapBindChecker
+from exfront.auth.lockout_policy import LockoutPolicyReader
 from exfront.auth.portal import Portal
 from exfront.backends.allowed import AllowList
 from exfront.backends.dial import Dialer
+from exfront.check import Checks
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.directory.lookup import Directory
+from exfront.directory.schemas import schema
+from exfront.directory.servers import Servers
+from exfront.directory.topology_reader import TopologyReader
+from exfront.explain import Explainer
 from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
+from exfront.names import NameRules
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.tls import server_options
 from exfront.operate.access_log import FlushOnStop, open_access_log
 from exfront.operate.background import Background
+from exfront.operate.control_commands import ControlTable
+from exfront.operate.control_socket import ControlSocket
 from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
 from exfront.operate.process import Hardening
+from exfront.operate.resolve import resolve
 from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
-from exfront.topology import Topology
 from exfront.web.protocol import http_protocol
 from exfront.web.virtual_sites import VirtualSites
 
@@ -40,24 +53,45 @@ from exfront.web.virtual_sites import VirtualSites
 class Core:
     """All that a decision needs."""
 
+    servers: Servers
     directory: Directory
     passwords: LdapBindChecker
+    guard: Guard
     sessions: SessionTable
     steps: Steps
+    topology: TopologyReader
+
+    async def stop(self) -> None:
+        """Close what a look-up or a log-on opened, where no service does it."""
+        await self.topology.stop()
+        await self.directory.stop()
+        await self.passwords.stop()
 
 
 def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...] = ()) -> Core:
     """Directory, authentication, back ends, session table and the five steps over them."""
-    directory = Directory(settings.directory, settings.limits, reactor, settings.authentication.default_domain)
-    passwords = LdapBindChecker(settings.directory, settings.limits, reactor)
+    servers = Servers(settings.directory, settings.limits, reactor)
+    directory = Directory(
+        settings.directory, settings.limits, reactor, settings.authentication.default_domain, servers=servers
+    )
+    passwords = LdapBindChecker(settings.directory, settings.limits, reactor, servers)
     denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
     sessions = SessionTable(settings.limits, reactor, observers)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     dialer = Dialer(reactor, settings.limits, allowed, str(settings.back_ends.ca_file or ""))
-    topology = Topology(tuple(server.as_server() for server in settings.server))
-    world = World(topology, Policy(settings.back_ends.suffixes or ()))
-    steps = Steps(sessions, Portal(directory, passwords, denied), directory, dialer, lambda: world, reactor)
-    return Core(directory, passwords, sessions, steps)
+    listed = tuple(server.as_server() for server in settings.server)
+    topology = TopologyReader(settings.directory, directory.searches, reactor, listed, directory.learn)
+    policy = Policy(settings.back_ends.suffixes or ())
+    guard = Guard(settings.authentication, reactor.seconds)
+    guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
+    portal = Portal(directory, passwords, denied, guarded, _name_rules(settings))
+    steps = Steps(sessions, portal, directory, dialer, lambda: World(topology.merged, policy), reactor)
+    return Core(servers, directory, passwords, guard, sessions, steps, topology)
+
+
+def _name_rules(settings: Settings) -> NameRules:
+    """What an address may be."""
+    return NameRules(frozenset(settings.directory.accepted_domains), settings.directory.tag_separator)
 
 
 def build(settings: Settings, reactor: Any) -> MultiService:
@@ -72,11 +106,62 @@ def build(settings: Settings, reactor: Any) -> MultiService:
         FlushOnStop(access_log),
         Background(parts.directory.start, parts.directory.stop),
         Background(parts.passwords.start, parts.passwords.stop),
+        Background(parts.topology.start, parts.topology.stop),
+        *_guarding(parts, settings, reactor),
+        *_control(settings, parts, reactor),
         drain,
         *(_listener(listener, settings, parts.steps, reactor) for listener in settings.listener),
     ):
         service.addService(part)
     return service
+
+
+def _guarding(parts: Core, settings: Settings, reactor: Any) -> Iterator[Background]:
+    """What the guard knows of the domains, and what it keeps over a restart."""
+    if settings.directory.schema == "active_directory" and not settings.authentication.lockout_threshold:
+        domains = tuple(sorted(set((settings.directory.domains or {}).values()) or {settings.directory.base}))
+        policy = LockoutPolicyReader(parts.guard, parts.directory.read, domains, reactor)
+        yield Background(policy.start, policy.stop)
+    folder = state_folder(settings.control.state_dir)
+    if folder is not None:
+        state = GuardState(parts.guard, folder, reactor)
+        yield Background(state.start, state.stop)
+
+
+def explainer(parts: Core, settings: Settings) -> Explainer:
+    """What ``exfrontctl explain`` asks."""
+    sites = VirtualSites(settings.virtual_site, _name_rules(settings))
+    return Explainer(parts.steps, sites, parts.directory.cached, parts.servers.states)
+
+
+def checks(parts: Core, settings: Settings, reactor: Any) -> Checks:
+    """What ``exfrontctl check`` runs; nothing listens, and no session is served."""
+    return Checks(
+        settings=settings,
+        servers=parts.servers,
+        schema=schema(settings.directory),
+        dialer=parts.steps.dialer,
+        world=parts.steps.world,
+        resolve=partial(resolve, reactor),
+        reactor=reactor,
+        topology=parts.topology.read if settings.directory.topology else None,
+    )
+
+
+def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSocket, ...]:
+    """The socket of exfrontctl, where one is wanted."""
+    if settings.control.socket is None:
+        return ()
+    table = ControlTable(
+        directory=parts.directory,
+        explain=explainer(parts, settings).answer,
+        flush=parts.directory.flush,
+        lockouts=parts.guard.lockouts,
+        unlock=parts.guard.unlock,
+        servers=parts.servers.states,
+        rules=_name_rules(settings),
+    )
+    return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
 
 def _listener(listener: ListenerSection, settings: Settings, steps: Steps, reactor: Any) -> ListenerService:
@@ -101,7 +186,7 @@ def _protocol(
     listener: ListenerSection, settings: Settings, steps: Steps, reactor: Any, tls: CertificateOptions | None
 ) -> Callable[[Session], IProtocol]:
     if listener.protocol == "http":
-        sites = VirtualSites(settings.virtual_site)
+        sites = VirtualSites(settings.virtual_site, _name_rules(settings))
         return partial(http_protocol, steps=steps, sites=sites, listener=listener, settings=settings, clock=reactor)
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
 from exfront.auth.portal import Portal
 from exfront.because import Trace
 from exfront.decision import Decision, Refuse, Relay, SessionRecord
+from exfront.directory.ask import look_up
 from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IBackEndDialer, IDirectory
 from exfront.names import LookupKey
@@ -72,7 +73,7 @@ class Steps:
         """
         began = self.clock.seconds()
         try:
-            mailbox = await self._locate(identity, named, trace)
+            mailbox = await self._locate(record, identity, named, trace)
         finally:
             record.steps["locate"] = self.clock.seconds() - began
         if mailbox is not None:
@@ -90,16 +91,43 @@ class Steps:
         record.back_end = decision.server.name
         return decision
 
-    async def _locate(self, identity: Identity, named: Sequence[LookupKey], trace: Trace | None) -> Mailbox | None:
-        mailbox = await self._named(named, trace) if named else identity.account
+    async def moved(self, record: SessionRecord, facts: Facts, named: Sequence[LookupKey] = ()) -> Relay | None:
+        """A back end let a proven user not in: where to instead, after one fresh look at the directory (S-ROUTE-10).
+
+        `facts` are those of the first decision, `named` the keys that its mailbox was found by, if it is not the
+        user's own. None where the mailbox is where it was: then the back end's answer stands. Raises `Refused` if the
+        mailbox is now somewhere that exfront may not go.
+        """
+        known = facts.mailbox
+        if known is None:
+            return None
+        self.directory.forget(known)
+        mailbox = await self._again(record, facts.identity, named)
+        if mailbox is None or mailbox.stale or mailbox.account_id != known.account_id:
+            return None
+        if not mailbox.home_server or mailbox.home_server.lower() == known.home_server.lower():
+            return None
+        return self.route(record, evolve(facts, mailbox=mailbox))
+
+    async def _again(self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey]) -> Mailbox | None:
+        """None also where that cannot be told now: a worse answer than the back end's is none."""
+        try:
+            return await look_up(self.directory, named or identity.keys, record)
+        except Refused:
+            return None
+
+    async def _locate(
+        self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey], trace: Trace | None
+    ) -> Mailbox | None:
+        mailbox = await self._named(record, named, trace) if named else identity.account
         if mailbox is not None and not mailbox.home_server:
             raise Refused(MAILBOX_NOT_FOUND if named else NO_MAILBOX, mailbox.dn)
         return mailbox
 
-    async def _named(self, keys: Sequence[LookupKey], trace: Trace | None) -> Mailbox:
+    async def _named(self, record: SessionRecord, keys: Sequence[LookupKey], trace: Trace | None) -> Mailbox:
         """Who asks has logged on: two entries are the administrator's fault then, and no secret (S-DIR-12)."""
         try:
-            mailbox = await self.directory.find(keys, trace)
+            mailbox = await look_up(self.directory, keys, record, trace)
         except Refused as refused:
             if refused.reason is AMBIGUOUS_LOGIN:
                 raise Refused(AMBIGUOUS_MAILBOX, refused.detail) from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
+import ipaddress
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 Tls = Literal["none", "starttls", "implicit"]
 LoginAs = Literal["typed", "account", "upn", "address"]
@@ -19,6 +22,32 @@ class Service:
     tls: Tls = "none"
 
 
+@frozen(order=True)
+class ServerVersion:
+    """Of Exchange: 6.0 is 2000, 6.5 is 2003, 8 is 2007, 14 is 2010, 15.0 is 2013. Versions compare as they follow."""
+
+    major: int
+    minor: int = 0
+    build: int = 0
+
+    @property
+    def name(self) -> str:
+        """What people call it; empty for a version that has no name here."""
+        return _VERSIONS.get((self.major, self.minor), "") or _VERSIONS.get((self.major, -1), "")
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.build}"
+
+
+# Of a minor version, or of all (-1).
+_VERSIONS: Mapping[tuple[int, int], str] = {
+    (5, 5): "5.5", (6, 0): "2000", (6, 5): "2003", (8, -1): "2007", (14, -1): "2010", (15, 0): "2013",
+    (15, 1): "2016", (15, 2): "2019",
+}  # fmt: skip
+
+Role = Literal["front_end", "mailbox", "client_access", "unified_messaging", "hub_transport", "edge_transport"]
+
+
 @frozen
 class Server:
     """A mailbox server that exfront may relay to.
@@ -26,6 +55,7 @@ class Server:
     `host` is the name that is resolved and that its certificate must bear; `address`, where given, is an IP address
     to connect to instead of resolving. `listed` servers stand in the configuration; the others come from the
     directory and must pass the allow list (S-DIR-4). `ca_file` is a PEM file, empty for the configured default.
+    `site`, `version`, `roles` and `dn` are the directory's, empty where it says nothing.
     """
 
     name: str
@@ -37,6 +67,10 @@ class Server:
     login_as: LoginAs = "typed"
     ca_file: str = ""
     listed: bool = True
+    site: str = ""
+    version: ServerVersion | None = None
+    roles: frozenset[Role] = frozenset()
+    dn: str = ""
 
     def service(self, protocol: Protocol) -> Service | None:
         """The service that speaks `protocol`; None where the server has none."""
@@ -45,18 +79,166 @@ class Server:
 
 
 @frozen
+class Database:
+    """A mailbox database: `dn` as `exfront.directory.dn.normalised` writes it, `server` the owner's name."""
+
+    dn: str
+    name: str
+    server: str
+
+
+# What an authentication bit of a virtual directory allows.
+AuthenticationMethod = Literal[
+    "anonymous", "basic", "ntlm", "forms", "digest", "integrated", "certificate", "negotiate"
+]
+
+
+@frozen
+class VirtualDirectory:
+    """A published path of a server. `kind` is its class' word: ``OWA``, ``Mobile``, ``WebServices``, ``2003`` ...
+
+    URLs are as the directory holds them, empty where it has none: nothing is connected to without the allow list.
+    `back_end` marks the second, inner one that 2013 keeps beside each ("Exchange Back End"): never a proxy's target.
+    """
+
+    server: str
+    kind: str
+    name: str
+    internal_url: str = ""
+    external_url: str = ""
+    internal_authentication: frozenset[AuthenticationMethod] = frozenset()
+    external_authentication: frozenset[AuthenticationMethod] = frozenset()
+    default_domain: str = ""
+    back_end: bool = False
+
+
+@frozen
+class MailSettings:
+    """POP3 or IMAP4 of a server: where it listens, each as ``address:port``; `tls_bindings` with TLS at once."""
+
+    server: str
+    protocol: Literal["imap4", "pop3"]
+    bindings: tuple[str, ...] = ()
+    tls_bindings: tuple[str, ...] = ()
+
+
+@frozen
+class Site:
+    """A site of Active Directory."""
+
+    name: str
+
+
+@frozen
+class Subnet:
+    """The site of the addresses in `network`."""
+
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network
+    site: str
+
+
+@frozen
+class SiteLink:
+    """Sites with a connection between each two of them, and what it costs."""
+
+    name: str
+    sites: frozenset[str]
+    cost: int
+
+
+@frozen
 class Topology:
-    """All servers known, by lower-case name; `find` takes a short name or a host name as the directory writes it."""
+    """All that is known of the servers. `find` takes a short name, a host name, or ``host:port``.
+
+    `domains` are naming contexts by NetBIOS and DNS name, `accepted_domains` those whose mail Exchange takes.
+    """
 
     servers: tuple[Server, ...] = ()
+    databases: tuple[Database, ...] = ()
+    virtual_directories: tuple[VirtualDirectory, ...] = ()
+    mail_settings: tuple[MailSettings, ...] = ()
+    sites: tuple[Site, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    site_links: tuple[SiteLink, ...] = ()
+    organisation: str = ""
+    domains: Mapping[str, str] = field(factory=dict)
+    accepted_domains: frozenset[str] = frozenset()
+    _by_name: Mapping[str, Server] = field(init=False, eq=False, repr=False)
+    _owners: Mapping[str, str] = field(init=False, eq=False, repr=False)
+
+    @_by_name.default
+    def _index_servers(self) -> Mapping[str, Server]:
+        """A name wins over a host, and a server over those after it."""
+        found: dict[str, Server] = {}
+        for server in self.servers:
+            found.setdefault(server.name.rstrip(".").lower(), server)
+        for server in self.servers:
+            host = server.host.rstrip(".").lower()
+            for name in (host, *(f"{host}:{one.port}" for one in (server.imap4, server.pop3, server.http) if one)):
+                found.setdefault(name, server)
+        return found
+
+    @_owners.default
+    def _index_databases(self) -> Mapping[str, str]:
+        return {database.dn: database.server for database in self.databases}
 
     def find(self, name: str) -> Server | None:
-        """The server called `name`, or whose host is `name`; names compare without case."""
-        wanted = name.rstrip(".").lower()
-        for server in self.servers:
-            if wanted in (server.name.lower(), server.host.lower()):
-                return server
-        return None
+        """The server called `name`, or whose host is `name`; names compare without case.
+
+        ``host:port`` is the server of that host which has a service on that port.
+        """
+        return self._by_name.get(name.rstrip(".").lower())
+
+    def owner(self, database: str) -> str:
+        """The name of the server that owns a database (its DN normalised, as in `Database`), or empty."""
+        return self._owners.get(database, "")
+
+    def merge(self, configured: Iterable[Server]) -> Topology:
+        """With the servers of the configuration, each in place of the one that the directory calls the same.
+
+        What only the directory knows of such a server (site, version, roles) is kept.
+        """
+        known = {server.name.lower(): server for server in self.servers}
+        listed = []
+        for server in configured:
+            found = known.pop(server.name.lower(), None)
+            if found is None:
+                listed.append(server)
+            else:
+                listed.append(evolve(server, site=found.site, version=found.version, roles=found.roles, dn=found.dn))
+        return evolve(self, servers=(*listed, *known.values()))
+
+    def site_of(self, address: str) -> str:
+        """The site of an IP address by the longest prefix, empty where no subnet holds it."""
+        wanted = ipaddress.ip_address(address)
+        holding = [subnet for subnet in self.subnets if wanted in subnet.network]
+        return max(holding, key=lambda subnet: subnet.network.prefixlen).site if holding else ""
+
+    def distances(self, site: str) -> Mapping[str, int]:
+        """What the cheapest path from `site` to each reachable site costs."""
+        return cheapest_paths(self.site_links, site)
+
+
+def cheapest_paths(links: Iterable[SiteLink], start: str) -> Mapping[str, int]:
+    """The least sum of costs from `start` to each site that links reach, `start` itself at 0 (Dijkstra).
+
+    Names compare as they are: the reader takes them from one place.
+    """
+    links_of: dict[str, list[SiteLink]] = {}
+    for link in links:
+        for site in link.sites:
+            links_of.setdefault(site, []).append(link)
+    costs: dict[str, int] = {}
+    waiting = [(0, start)]
+    while waiting:
+        cost, site = heapq.heappop(waiting)
+        if site in costs:
+            continue
+        costs[site] = cost
+        for link in links_of.get(site, ()):
+            for other in link.sites - costs.keys():
+                heapq.heappush(waiting, (cost + link.cost, other))
+    return costs
 
 
 @frozen
@@ -65,7 +247,12 @@ class Mailbox:
 
     `account_id` is the stable key of the account (objectGUID or entryUUID in hexadecimal); caches, limits and logs key
     on it, never on a name as typed (S-AUTH-4). `home_server` is a server's name, empty for an account without a
-    mailbox. `addresses` are SMTP addresses, the primary one first.
+    mailbox. `addresses` are SMTP addresses, the primary one first. `switched_off` are protocols that the user may not
+    use, in the directory's words and lower case (``imap4``, ``pop3``, ``http``, ``owa``, ``activesync``). `expires` and
+    `locked_since` are seconds since the epoch, 0 for never: a lock may be over, which only a bind tells.
+    `bad_password_count` and `password_set` are badPwdCount and pwdLastSet, None where they are not known (S-AUTH-7,
+    S-AUTH-8).
+    `stale` values are older than they may be: no directory server answers (S-DIR-5).
     """
 
     dn: str
@@ -76,3 +263,10 @@ class Mailbox:
     addresses: tuple[str, ...] = ()
     home_server: str = ""
     disabled: bool = False
+    switched_off: frozenset[str] = frozenset()
+    sid: str = ""
+    expires: float = 0.0
+    locked_since: float = 0.0
+    bad_password_count: int | None = None
+    password_set: int | None = None
+    stale: bool = False

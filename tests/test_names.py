@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
-from exfront.names import BadName, KeyKind, LoginName, LookupKey, decode, mailbox_keys, parse_login
+from exfront.names import BadName, KeyKind, LoginName, LookupKey, NameRules, decode, mailbox_keys, parse_login
 
 ACCOUNT, UPN, ADDRESS, ALIAS = KeyKind.ACCOUNT, KeyKind.UPN, KeyKind.ADDRESS, KeyKind.ALIAS
 Keys = tuple[tuple[KeyKind, str, str], ...]
@@ -55,8 +57,10 @@ class ParseLoginTests(SynchronousTestCase):
         """S-AUTH-1, S-AUTH-4: empty and over-long names, control, unassigned and direction-changing characters.
 
         Bad input: user name with asterisk, parentheses, backslash and NUL
+        Bad input: user name with filter characters, NUL, 10 kB, right-to-left or look-alike characters
         """
         for text in (
+            "x" * 10_240, "\u202eanna", "anna\u2067@fc.com",
             "", "\\", "/", "FC\\", "\\bob", "FC//bob", "FC/bob/", r"a\b\c\d", "a/b/c/d", "\0", "bob\0", "a\rb", "a\nb",
             "a\x7fb", "a\u202eb", "a\u200fb", "\u2066a", "a\U000e0fffb", "a\ud800b",
             "x" * (limits.USER_NAME_OCTETS + 1), "ü" * (limits.USER_NAME_OCTETS // 2 + 1),
@@ -83,7 +87,59 @@ class ParseLoginTests(SynchronousTestCase):
         self.assertTrue(login.keys)
         for key in (*login.keys, *login.mailbox_keys):
             self.assertTrue(key.value)
-            self.assertIn(key.value, text)
+            self.assertIn(key.value, unicodedata.normalize("NFC", text))
+
+
+class RulesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.rules = NameRules(frozenset(("FourthCoffee.com", "fc.example.")), "+")
+
+    def test_composed_form(self) -> None:
+        """A name typed as letter and accent is the same name as the one with both in one character."""
+        self.assertEqual(_read(parse_login("ju\u0308rgen").keys), _read(parse_login("jürgen").keys))
+        self.assertEqual(mailbox_keys("ju\u0308rgen@x"), mailbox_keys("jürgen@x"))
+        self.assertEqual(parse_login("ju\u0308rgen").typed, "ju\u0308rgen")
+
+    def test_look_alikes_are_other_names(self) -> None:
+        """S-AUTH-4: nothing is folded here: comparing is the directory's.
+
+        Bad input: user name with filter characters, NUL, 10 kB, right-to-left or look-alike characters
+        """
+        for one, other in (("anna", "\u0430nna"), ("anna", "\uff41nna"), ("ANNA", "anna"), ("strasse", "straße"),
+                           ("i", "\u0131")):  # fmt: skip
+            self.assertNotEqual(_read(parse_login(one).keys), _read(parse_login(other).keys))
+
+    def test_address_of_an_accepted_domain(self) -> None:
+        for suffix in ("fourthcoffee.com", "FOURTHCOFFEE.COM", "fc.example"):
+            kinds = [key.kind for key in parse_login(f"bob@{suffix}", self.rules).keys]
+            self.assertEqual(kinds, [UPN, ADDRESS, ACCOUNT], suffix)
+
+    def test_other_domains_name_no_mailbox_but_may_be_a_upn(self) -> None:
+        """A UPN is no SMTP address: its suffix need not be accepted."""
+        keys = parse_login("bob@partner.example", self.rules).keys
+        self.assertEqual([key.kind for key in keys], [UPN, ACCOUNT])
+        for name in ("bob@partner.example", "bob@"):
+            with self.assertRaises(BadName):
+                mailbox_keys(name, rules=self.rules)
+        with self.assertRaises(BadName):
+            parse_login("FC/bob/sales@partner.example", self.rules)
+
+    def test_address_without_its_tag_comes_last(self) -> None:
+        self.assertEqual(
+            _read(parse_login("bob+lists@fc.example", self.rules).keys),
+            ((UPN, "bob+lists@fc.example", ""), (ADDRESS, "bob+lists@fc.example", ""),
+             (ACCOUNT, "bob+lists", "fc.example"), (ADDRESS, "bob@fc.example", "")),
+        )  # fmt: skip
+        self.assertEqual(
+            _read(mailbox_keys("bob+a+b@fc.example", rules=self.rules)),
+            ((ADDRESS, "bob+a+b@fc.example", ""), (ADDRESS, "bob@fc.example", "")),
+        )
+
+    def test_what_is_no_tag(self) -> None:
+        for name in ("+bob@fc.example", '"bob+x"@fc.example', "bob@fc.example"):
+            self.assertEqual(len(mailbox_keys(name, rules=self.rules)), 1, name)
+        self.assertEqual(len(mailbox_keys("bob+x@fc.example")), 1)
+        self.assertEqual(len(mailbox_keys("bob-x@fc.example", rules=NameRules(tag_separator="-"))), 2)
 
 
 class MailboxKeysTests(SynchronousTestCase):

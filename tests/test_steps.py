@@ -8,10 +8,12 @@ from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.config.limits import LimitsSection
+from exfront.decision import Relay
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.names import mailbox_keys
 from exfront.reasons import (
     AMBIGUOUS_MAILBOX,
+    DIRECTORY_DOWN,
     MAILBOX_NOT_FOUND,
     NO_MAILBOX,
     PROTOCOL_NOT_SERVED,
@@ -21,6 +23,7 @@ from exfront.reasons import (
     Refused,
 )
 from exfront.secret import Secret
+from exfront.topology import Mailbox
 from tests.support.directory import MemoryDirectory, mailbox
 from tests.support.steps import SmallWorld, server
 
@@ -113,3 +116,77 @@ class StepsTests(SynchronousTestCase):
             identity = Identity(self.successResultOf(self.world.directory.find(mailbox_keys(name), None)))
             facts = Facts("pop3", identity, identity.account)
             self.assertIs(self.assertRaises(Refused, steps.route, record, facts).reason, reason)
+
+
+class MovedTests(SynchronousTestCase):
+    """alice is found on chicago, and chicago does not let her in."""
+
+    def setUp(self) -> None:
+        self.world = SmallWorld()
+        self.world.directory.remembers = True
+        self.record = self.world.admit("imap4").record
+        self.facts = self.facts_of("alice")
+
+    def facts_of(self, name: str, *named: str) -> Facts:
+        steps, keys = self.world.steps, [key for other in named for key in mailbox_keys(other)]
+        secret = Secret(b"secret-" + name.encode())
+        identity = self.successResultOf(Deferred.fromCoroutine(steps.authenticate(self.record, name.encode(), secret)))
+        box = self.successResultOf(Deferred.fromCoroutine(steps.locate(self.record, identity, keys)))
+        self.world.directory.asked.clear()
+        return Facts("imap4", identity, box, explicit_logon=bool(named))
+
+    def now(self, *entries: Mailbox) -> None:
+        self.world.directory.entries = list(entries)
+
+    def moved(self, *named: str) -> Deferred[Relay | None]:
+        keys = [key for other in named for key in mailbox_keys(other)]
+        return Deferred.fromCoroutine(self.world.steps.moved(self.record, self.facts, keys))
+
+    def test_a_mailbox_that_moved_is_relayed_to_its_new_server_after_one_look(self) -> None:
+        """S-ROUTE-10: the cached location is dropped, one more look-up, one more try."""
+        self.now(mailbox("alice", "dallas"))
+        relay = self.successResultOf(self.moved())
+        assert relay is not None
+        self.assertEqual((relay.server.name, self.record.back_end), ("dallas", "dallas"))
+        self.assertEqual((len(self.world.directory.asked), self.record.location), (1, "directory"))
+
+    def test_in_the_same_place_the_answer_stands(self) -> None:
+        """S-ROUTE-10: same place: no second try."""
+        self.now(mailbox("alice", "CHICAGO"))
+        self.assertIsNone(self.successResultOf(self.moved()))
+        self.assertEqual(len(self.world.directory.asked), 1)
+
+    def test_a_named_mailbox_is_looked_up_by_its_own_name(self) -> None:
+        """S-ROUTE-10, S-AUTH-15: the location that is doubted is that of the mailbox, not the caller's."""
+        self.facts = self.facts_of("alice", "bob")
+        self.now(mailbox("alice", "houston"), mailbox("bob", "chicago"))
+        relay = self.successResultOf(self.moved("bob"))
+        assert relay is not None
+        self.assertEqual(relay.server.name, "chicago")
+
+    def test_what_nobody_can_say_now_changes_nothing(self) -> None:
+        """S-DIR-5: neither a directory that is down nor a stale answer leads anywhere else."""
+        self.world.directory.fault = Refused(DIRECTORY_DOWN)
+        self.assertIsNone(self.successResultOf(self.moved()))
+        self.world.directory.fault = None
+        self.now(mailbox("alice", "dallas", stale=True))
+        self.assertIsNone(self.successResultOf(self.moved()))
+
+    def test_another_account_of_that_name_is_not_who_logged_on(self) -> None:
+        """S-AUTH-4: the password was proven for one account id."""
+        self.now(mailbox("alice", "dallas", account_id="id-other"))
+        self.assertIsNone(self.successResultOf(self.moved()))
+
+    def test_an_account_that_has_gone_or_has_no_mailbox_any_more(self) -> None:
+        for entries in ([], [mailbox("alice", "")]):
+            self.now(*entries)
+            self.assertIsNone(self.successResultOf(self.moved()))
+
+    def test_a_new_place_where_exfront_may_not_go_is_refused(self) -> None:
+        """S-DIR-4: the second decision is made by the rules of the first."""
+        self.now(mailbox("alice", "evil.example"))
+        self.assertIs(self.failureResultOf(self.moved(), Refused).value.reason, SERVER_UNKNOWN)
+
+    def test_a_server_that_the_configuration_names_does_not_move(self) -> None:
+        self.facts = Facts("http", ANONYMOUS, None, named_server="dallas")
+        self.assertIsNone(self.successResultOf(self.moved()))

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from exfront import limits
+from exfront.auth.guarded import GuardedPasswords
+from exfront.because import Trace
 from exfront.decision import SessionRecord
+from exfront.directory.ask import look_up
 from exfront.directory.dn import normalised
 from exfront.facts import Identity
-from exfront.interfaces import ICheckPasswords, IDirectory
-from exfront.names import BadName, decode, parse_login
+from exfront.interfaces import MISS, ICheckPasswords, IDirectory
+from exfront.names import ANY_NAME, BadName, LoginName, NameRules, decode, parse_login
 from exfront.reasons import (
     DISABLED_ACCOUNT,
     EMPTY_PASSWORD,
     MALFORMED_CREDENTIALS,
     SERVICE_ACCOUNT,
+    TOO_MANY_LOGON_FAILURES,
     UNKNOWN_USER,
+    WRONG_PASSWORD,
     Refused,
 )
 from exfront.secret import Secret
+
+_PERHAPS_OLD = (WRONG_PASSWORD, UNKNOWN_USER, DISABLED_ACCOUNT)  # the account moved, or was made anew or enabled
 
 
 def _normalised(names: Iterable[str]) -> frozenset[str]:
@@ -29,25 +36,93 @@ def _normalised(names: Iterable[str]) -> frozenset[str]:
 
 @define(eq=False)
 class Portal:
-    """`denied` are DNs that never log on here, in any spelling. Raises ValueError for one that is no DN."""
+    """`denied` are DNs that never log on here, in any spelling. Raises ValueError for one that is no DN.
+
+    With `guarded` passwords are proven through it, and `passwords` is not asked directly.
+    """
 
     directory: IDirectory
     passwords: ICheckPasswords
     denied: frozenset[str] = field(default=frozenset(), converter=_normalised)
+    guarded: GuardedPasswords | None = None
+    rules: NameRules = ANY_NAME
 
     async def authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
         """Find the account that `name` (as typed) means, and prove `secret` by the directory.
 
         Raises `Refused`. A name or password that cannot be one is refused before any bind (S-AUTH-1).
         """
-        typed = decode(name)
-        record.user = typed or "-"
+        record.user = decode(name) or "-"
+        try:
+            return await self._authenticate(name, secret, record)
+        except Refused as refused:
+            self._tell_guard(refused, secret, record)
+            raise
+
+    def failure_delay(self, client: str) -> float:
+        """How long a failed log-on of this client is held back, in seconds (S-MAIL-11)."""
+        return self.guarded.guard.delay(client) if self.guarded is not None else 0.0
+
+    def forget(self, identity: Identity) -> None:
+        """A back end refused this password: the directory is asked again (S-AUTH-9)."""
+        if self.guarded is not None and identity.account is not None:
+            self.guarded.forget(identity.account.account_id)
+
+    async def _authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
         check_credentials(name, secret)
         try:
-            login = parse_login(typed)
-        except BadName as why:
-            raise Refused(MALFORMED_CREDENTIALS, str(why)) from None
-        account = await self.directory.find(login.keys, None)
+            return await self._prove(name, secret, record)
+        except Refused as refused:
+            if refused.reason not in _PERHAPS_OLD or not await self._changed(name):
+                raise
+        if self.guarded is not None:
+            self.guarded.guard.untried(record.account_id, secret)
+        return await self._prove(name, secret, record)
+
+    async def _prove(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
+        identity = await self.identify(name, record)
+        assert identity.account is not None
+        if self.guarded is None:
+            proof = await self.passwords.check(identity.account, secret)
+        else:
+            proof = await self.guarded.check(identity.account, secret, record.client, record.protocol)
+        return evolve(identity, proof=proof, secret=secret)
+
+    def _tell_guard(self, refused: Refused, secret: Secret, record: SessionRecord) -> None:
+        """Every refusal that looks like a wrong password delays like one (S-AUTH-6). Raises `Refused` for too many."""
+        if self.guarded is None or refused.reason.public_code != WRONG_PASSWORD.public_code:
+            return
+        guard, who = self.guarded.guard, record.account_id
+        if guard.throttles(who, secret, record.client):
+            raise Refused(TOO_MANY_LOGON_FAILURES, refused.reason.cause) from None
+        guard.refused(record.user.casefold() if who == "-" else who, secret, record.client)
+
+    async def _changed(self, name: bytes) -> bool:
+        """Whether a fresh look shows that what refused `name` was an old entry (design: one look, one more try).
+
+        A written bind is never repeated (S-DIR-13): a DN that a password was tried for is not tried again.
+        """
+        keys = self._login(decode(name)).keys
+        known = self.directory.cached_find(keys)
+        if known is MISS or known is None or not self.directory.forget(known):
+            return False
+        try:
+            now = await self.directory.find(keys, None)
+        except Refused:  # then what the first try was told stands
+            return False
+        if now is None or known.disabled:  # no bind was written for a disabled one
+            return now is not None and not now.disabled
+        return normalised(now.dn) != normalised(known.dn)
+
+    async def identify(self, name: bytes, record: SessionRecord, trace: Trace | None = None) -> Identity:
+        """Who is meant by `name`, as far as that can be said without a password: `proof` is ``none``.
+
+        Raises `Refused` for nobody, for two, and for an account that never logs on here.
+        """
+        typed = decode(name)
+        record.user = typed or "-"
+        login = self._login(typed)
+        account = await look_up(self.directory, login.keys, record, trace)
         if account is None:
             raise Refused(UNKNOWN_USER)
         record.account_id = account.account_id
@@ -55,8 +130,13 @@ class Portal:
             raise Refused(SERVICE_ACCOUNT, account.dn)
         if account.disabled:
             raise Refused(DISABLED_ACCOUNT, account.dn)
-        proof = await self.passwords.check(account, secret)
-        return Identity(account, name, proof, secret, login.mailbox_keys)
+        return Identity(account, name, names_mailbox=login.mailbox_keys, keys=login.keys)
+
+    def _login(self, typed: str) -> LoginName:
+        try:
+            return parse_login(typed, self.rules)
+        except BadName as why:
+            raise Refused(MALFORMED_CREDENTIALS, str(why)) from None
 
 
 def check_credentials(name: bytes, secret: Secret) -> None:

@@ -6,9 +6,11 @@ Wider trust that an administrator asks for is a warning, everything else here is
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable
 from itertools import combinations
 
+from exfront import limits
 from exfront.config.check_names import each_once, is_address, is_distinguished_name, is_dns_domain, is_host
 from exfront.config.check_sites import check_virtual_sites
 from exfront.config.defaults import default_domains, dns_domain
@@ -63,6 +65,24 @@ def _same_socket(one: HostPort, other: HostPort) -> bool:
     return first == second or first.is_unspecified or second.is_unspecified
 
 
+def _directory_servers(settings: Settings, findings: Findings) -> None:
+    directory = settings.directory
+    servers, discover = ("directory", "servers"), ("directory", "discover")
+    if not directory.base:
+        findings.error(("directory", "base"), "missing")
+    if not directory.servers and not directory.discover:
+        findings.error(servers, "missing", "one or more URLs, or a domain in discover", also=(discover,))
+    for name in ("discover", "forest"):
+        domain = getattr(directory, name)
+        if domain and not is_dns_domain(domain):
+            findings.error(("directory", name), f"found {quoted(domain)}", "a DNS domain like fourthcoffee.com")
+    for name in ("site", "forest", "dns_servers"):
+        if getattr(directory, name) and not directory.discover:
+            findings.error(("directory", name), "without discover it means nothing", also=(discover,))
+    if directory.site and ("." in directory.site or not is_dns_domain(directory.site)):
+        findings.error(("directory", "site"), f"found {quoted(directory.site)}", "the name of a site, like Chicago")
+
+
 def _directory(settings: Settings, findings: Findings) -> None:
     directory = settings.directory
     servers, password = ("directory", "servers"), ("directory", "bind_password_file")
@@ -81,7 +101,7 @@ def _directory(settings: Settings, findings: Findings) -> None:
 
 def _names_of_entries(settings: Settings, findings: Findings) -> None:
     directory = settings.directory
-    names: list[tuple[KeyPath, str]] = [(("directory", "base"), directory.base)]
+    names: list[tuple[KeyPath, str]] = [(("directory", "base"), directory.base)] if directory.base else []
     names += [(("directory", "domains", domain), base) for domain, base in directory.domains.items()]
     names += [(("authentication", "deny_users", n), dn) for n, dn in enumerate(settings.authentication.deny_users)]
     if directory.bind_dn:  # never a UPN: the account is kept from logging on as a user by its DN (S-AUTH-14)
@@ -134,13 +154,27 @@ def _servers(settings: Settings, findings: Findings) -> None:
     each_once(names, "server name", findings)
 
 
+def _authentication(settings: Settings, findings: Findings) -> None:
+    authentication, most = settings.authentication, ("authentication", "failure_delay_most")
+    if authentication.failure_delay_most < authentication.failure_delay:
+        least = f"{authentication.failure_delay:g} or more"
+        findings.error(most, "less than failure_delay", least, also=(("authentication", "failure_delay"),))
+    if authentication.failures_per_account > limits.ACCOUNT_FAILURES:
+        findings.warn(("authentication", "failures_per_account"), "more wrong passwords a user than is usual")
+
+
 def _control(settings: Settings, findings: Findings) -> None:
     if settings.control.allow_root:
         findings.warn(("control", "allow_root"), "the process may keep running as root")
+    socket = settings.control.socket
+    if socket is not None and len(os.fsencode(socket)) > limits.SOCKET_PATH_OCTETS:
+        allowed = f"a path of at most {limits.SOCKET_PATH_OCTETS} octets"
+        findings.error(("control", "socket"), f"{len(os.fsencode(socket))} octets", allowed)
 
 
 _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _listeners,
+    _directory_servers,
     _directory,
     _names_of_entries,
     _default_domain,
@@ -148,5 +182,6 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _back_ends,
     _servers,
     check_virtual_sites,
+    _authentication,
     _control,
 )

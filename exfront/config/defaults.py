@@ -12,13 +12,18 @@ _COMMA = re.compile(r"(?<!\\),")  # one that no back-slash escapes (RFC 4514 sec
 
 
 def with_defaults(settings: Settings) -> Settings:
-    """Fill [back_ends] suffixes and [directory] domains from the directory's base; [back_ends] networks stay None."""
+    """Fill [back_ends] suffixes and [directory] domains from the directory's base; [back_ends] networks stay None.
+
+    [directory] topology is Active Directory's: others have no configuration partition.
+    """
     directory, back_ends = settings.directory, settings.back_ends
     if back_ends.suffixes is None:
         suffix = dns_domain(directory.base)
         back_ends = evolve(back_ends, suffixes=(suffix,) if suffix else ())
     if not directory.domains:
         directory = evolve(directory, domains=default_domains(directory.base))
+    if directory.topology is None:
+        directory = evolve(directory, topology=directory.schema == "active_directory")
     return evolve(settings, directory=directory, back_ends=back_ends)
 
 

@@ -34,6 +34,7 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     files.password(directory.bind_password_file, ("directory", "bind_password_file"))
     files.certificate(settings.tls.certificate, settings.tls.key, now or datetime.now(UTC))
     files.log(settings.log.access, ("log", "access"))
+    files.folder(settings.control.state_dir, ("control", "state_dir"))
 
 
 @frozen
@@ -56,6 +57,15 @@ class _Files:
             self.findings.error(key, f"{file} is a folder", "a file")
         elif not file.parent.is_dir():
             self.findings.error(key, f"no folder {file.parent}", "a file in a folder that exists")
+
+    def folder(self, folder: Path | None, key: KeyPath) -> None:
+        """What is written there decides who is let in: nobody else may write there."""
+        if folder is None or not self.findings.sound(key):
+            return
+        if not folder.is_dir():
+            self.findings.error(key, f"no folder {folder}", "a folder that exists")
+        elif stat.S_IMODE(folder.stat().st_mode) & 0o022:
+            self.findings.error(key, f"others than its owner may write to {folder}", "mode 0700")
 
     def certificate(self, file: Path | None, key_file: Path | None, now: datetime) -> None:
         if file is None:

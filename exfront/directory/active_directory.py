@@ -10,28 +10,48 @@ from collections.abc import Awaitable, Callable
 from attrs import frozen
 
 from exfront.because import Trace
-from exfront.directory import dn
+from exfront.directory import dn, ranges
 from exfront.directory.entry import Entry
 from exfront.directory.filters import AllOf, AnyOf, Equals, Filter
+from exfront.directory.protocol_settings import switched_off
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
 from exfront.topology import Mailbox
 
 _ACCOUNT_DISABLED = 0x2  # of userAccountControl
 
+_FILETIME_EPOCH = 11_644_473_600  # seconds from 1601 to 1970
+_FILETIME_NEVER = 0x7FFF_FFFF_FFFF_FFFF  # of accountExpires; so is 0
+
+# A directory without Exchange has none of the last six; a global catalog none of the four of passwords.
 _ATTRIBUTES = (
-    "objectGUID", "sAMAccountName", "userPrincipalName", "mail", "proxyAddresses", "mailNickname", "homeMDB",
-    "msExchHomeServerName", "userAccountControl",
+    "objectGUID", "objectSid", "sAMAccountName", "userPrincipalName", "mail", "proxyAddresses", "userAccountControl",
+    "accountExpires", "lockoutTime", "badPwdCount", "pwdLastSet", "mailNickname", "homeMDB", "msExchHomeServerName",
+    "protocolSettings", "msExchOmaAdminWirelessEnable", "msExchRecipientTypeDetails",
 )  # fmt: skip
 
+# msExchRecipientTypeDetails of what can be opened over a front end; no value with a homeMDB is a mailbox of 2000/2003.
+_MAILBOXES = frozenset((0, 1, 2, 4, 8, 16, 32))
+
 _Fetch = Callable[[str, tuple[str, ...]], Awaitable[Entry | None]]
+# The server that owns a database, by its normalised DN, as far as the topology knows; empty where it does not.
+OwnerOf = Callable[[str], str]
+
+
+def unknown_owner(database: str) -> str:
+    """Where there is no topology, the directory is asked for each database."""
+    return ""
 
 
 @frozen
 class ActiveDirectory:
-    """`home_server_attribute` tells the home server where Exchange's own attributes say nothing."""
+    """`home_server_attribute` tells the home server where Exchange's own attributes say nothing.
+
+    `owner_of` saves the search for the owner of a database.
+    """
 
     home_server_attribute: str
+    owner_of: OwnerOf = unknown_owner
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -50,6 +70,10 @@ class ActiveDirectory:
 
     async def mailbox(self, entry: Entry, fetch: _Fetch, trace: Trace | None) -> Mailbox:
         """Read an entry. Raises `Refused` for one that contradicts itself (S-DIR-12)."""
+        entry = await ranges.whole(entry, "proxyAddresses", fetch)
+        off = switched_off(entry.attributes.get("protocolsettings", ()), entry.number("msExchOmaAdminWirelessEnable"))
+        if trace is not None and off:
+            trace.add("protocols switched off", *sorted(off))
         return Mailbox(
             dn=entry.name(),
             account_id=entry.octets("objectGUID").hex() or dn.normalised(entry.name()),
@@ -59,6 +83,12 @@ class ActiveDirectory:
             addresses=_addresses(entry),
             home_server=await self._home_server(entry, fetch, trace),
             disabled=bool(entry.number("userAccountControl") & _ACCOUNT_DISABLED),
+            switched_off=off,
+            sid=_sid(entry.octets("objectSid")),
+            expires=_seconds(entry.number("accountExpires")),
+            locked_since=_seconds(entry.number("lockoutTime")),
+            bad_password_count=_number_or_none(entry, "badPwdCount"),
+            password_set=_number_or_none(entry, "pwdLastSet"),
         )
 
     async def _home_server(self, entry: Entry, fetch: _Fetch, trace: Trace | None) -> str:
@@ -66,8 +96,13 @@ class ActiveDirectory:
 
         Empty for an account without a mailbox. Raises `Refused` when there is one and nothing says where (S-DIR-12).
         """
+        kind = entry.number("msExchRecipientTypeDetails")
+        if kind not in _MAILBOXES:
+            if trace is not None:
+                trace.add("no mailbox by msExchRecipientTypeDetails", kind)
+            return ""
         database = entry.text("homeMDB")
-        server = await _server_of_database(database, fetch) if database else ""
+        server = await self._server_of_database(database, fetch) if database else ""
         if trace is not None:
             trace.add("home server of homeMDB", database, server)
         for name, read in (("msExchHomeServerName", _last_common_name), (self.home_server_attribute, str)):
@@ -78,6 +113,20 @@ class ActiveDirectory:
         if not server and (database or entry.text("msExchHomeServerName")):
             raise Refused(INCONSISTENT_MAILBOX, f"no server for homeMDB={database!r} of {entry.dn}")
         return server
+
+    async def _server_of_database(self, database: str, fetch: _Fetch) -> str:
+        """The server's name stands in the DN (2000 to 2007), or the database has an owner (2010 on)."""
+        server = _server_in(_steps("homeMDB", database)) or self.owner_of(dn.normalised(database))
+        if server:
+            return server
+        entry = await fetch(database, ("msExchOwningServer",))
+        owner = entry.text("msExchOwningServer") if entry is not None else ""
+        return _steps("msExchOwningServer", owner)[0].value if owner else ""
+
+
+def _number_or_none(entry: Entry, name: str) -> int | None:
+    """None where the directory does not tell: a global catalog, or no right to read it."""
+    return entry.number(name) if entry.octets(name) else None
 
 
 def _addresses(entry: Entry) -> tuple[str, ...]:
@@ -91,16 +140,6 @@ def _addresses(entry: Entry) -> tuple[str, ...]:
             secondary.append(address)
     mail = entry.text("mail")
     return tuple(primary + secondary) or ((mail,) if mail else ())
-
-
-async def _server_of_database(database: str, fetch: _Fetch) -> str:
-    """The server's name stands in the DN (2000 to 2007), or the database's entry names its owner (2010 on)."""
-    server = _server_in(_steps("homeMDB", database))
-    if server:
-        return server
-    entry = await fetch(database, ("msExchOwningServer",))
-    owner = entry.text("msExchOwningServer") if entry is not None else ""
-    return _steps("msExchOwningServer", owner)[0].value if owner else ""
 
 
 def _server_in(steps: tuple[dn.Rdn, ...]) -> str:
@@ -122,3 +161,18 @@ def _last_common_name(legacy: str) -> str:
     """``/o=Org/ou=Group/cn=Configuration/cn=Servers/cn=SERVER``: not an LDAP DN; the last part tells."""
     kind, _, name = legacy.rpartition("/")[2].partition("=")
     return name if kind.strip().lower() == "cn" else ""
+
+
+def _seconds(filetime: int) -> float:
+    """A FILETIME (100 ns since 1601) as seconds since the epoch; 0 for never."""
+    if filetime <= 0 or filetime >= _FILETIME_NEVER:
+        return 0.0
+    return filetime / 10_000_000 - _FILETIME_EPOCH
+
+
+def _sid(octets: bytes) -> str:
+    """``S-1-5-21-…`` ([MS-DTYP] 2.4.2.2); empty for octets that are no SID."""
+    if len(octets) < 8 or len(octets) != 8 + 4 * octets[1]:
+        return ""
+    parts = (int.from_bytes(octets[at : at + 4], "little") for at in range(8, len(octets), 4))
+    return "-".join(map(str, ("S", octets[0], int.from_bytes(octets[2:8], "big"), *parts)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from exfront.config.directory import DirectorySection
@@ -17,13 +19,20 @@ class Domains:
     default: str = ""
 
     @classmethod
-    def read(cls, settings: DirectorySection, default: str = "") -> Domains:
+    def read(cls, settings: DirectorySection, default: str = "", learned: Mapping[str, str] | None = None) -> Domains:
         """Of [directory] `domains`; without it the base's first ``dc`` is the domain's name.
 
-        Raises `dn.BadName` (a ValueError) for a naming context that is no DN.
+        `learned` are naming contexts by NetBIOS and DNS name, out of the partitions container; the configuration wins,
+        and only what lies in the base counts. Raises `dn.BadName` (a ValueError) for a naming context that is no DN.
         """
-        contexts: dict[str, str] = {}
-        for name, context in (settings.domains or {_first_label(settings.base): settings.base}).items():
+        configured = settings.domains or {_first_label(settings.base): settings.base}
+        spellings = {dn.normalised(context): context for context in configured.values()}  # contexts compare as text
+        contexts = {
+            name.casefold(): spellings.setdefault(dn.normalised(context), context)
+            for name, context in (learned or {}).items()
+            if dn.is_below(context, settings.base)
+        }
+        for name, context in configured.items():
             contexts[name.casefold()] = context
             contexts[dn.dns_domain(context).casefold()] = context
         contexts.pop("", None)

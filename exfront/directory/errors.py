@@ -17,6 +17,10 @@ class TimedOut(DirectoryError):
     """The server did not answer in time; the connection was closed."""
 
 
+class FellSilent(DirectoryError):
+    """The server owes answers and says nothing; another one can be asked meanwhile."""
+
+
 class BadCertificate(DirectoryError):
     """TLS failed: wrong name, expired, unknown issuer, or no TLS at all."""
 

@@ -110,3 +110,21 @@ def operation(message: bytes) -> int:
         if position < end:
             return message[position]
     raise BadFrame("no message id and operation")
+
+
+def message_id(message: bytes) -> int:
+    """The number of the request that a whole message answers, 0 for a notice. Raises `BadFrame` if there is none."""
+    begin, end = _element(message, 0, len(message))
+    if begin < end and message[begin] == _INTEGER:
+        first, last = _element(message, begin, end)
+        return int.from_bytes(message[first:last], signed=True)
+    raise BadFrame("no message id")
+
+
+def elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each element, one behind the other. Raises `BadFrame`."""
+    position = 0
+    while position < len(octets):
+        begin, end = _element(octets, position, len(octets))
+        yield octets[position], octets[begin:end]
+        position = end

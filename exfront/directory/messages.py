@@ -8,15 +8,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from attrs import frozen
 from ldaptor.protocols import pureber, pureldap
 
 from exfront import limits
 from exfront.directory.entry import Entry
 from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Search
-from exfront.directory.framing import BadFrame, operation
+from exfront.directory.framing import BadFrame, elements, operation
 
 _ANSWERS = frozenset((0x61, 0x64, 0x65, 0x73, 0x78))  # bind, entry, done, reference, extended (RFC 4511)
 _TEXT_LENGTH = 300  # of a server's diagnostic message
+_PAGED_RESULTS = b"1.2.840.113556.1.4.319"  # RFC 2696
+_OCTET_STRING = 0x04
+
+Controls = tuple[tuple[bytes, bool | None, bytes | None], ...]  # type, criticality, value; as ldaptor has them
 
 
 class _Strict(pureber.BERDecoderContext):  # type: ignore[misc]  # ldaptor has no types
@@ -29,21 +34,39 @@ class _Strict(pureber.BERDecoderContext):  # type: ignore[misc]  # ldaptor has n
         return found
 
 
-class _IgnoredControls(pureber.BERSequence):  # type: ignore[misc]
-    """Controls of an answer. None was asked for; some servers send them all the same (password expiry)."""
+@frozen
+class _Control:
+    """One control of an answer, by the names that ldaptor looks for."""
+
+    controlType: bytes
+    controlValue: bytes
+    criticality: bool | None = None
+
+
+class _Controls(pureber.BERSequence):  # type: ignore[misc]
+    """Controls of an answer; what is no control breaks the protocol. Some servers send them unasked."""
 
     tag = pureldap.LDAPControls.tag
 
     @classmethod
-    def fromBER(cls, tag: int, content: bytes, berdecoder: Any = None) -> _IgnoredControls:
-        return cls([], tag=tag)
+    def fromBER(cls, tag: int, content: bytes, berdecoder: Any = None) -> _Controls:
+        return cls([_control(octets) for _, octets in elements(content)], tag=tag)
+
+
+def _control(octets: bytes) -> _Control:
+    """RFC 4511 section 4.1.11; without a value it is empty."""
+    parts = tuple(elements(octets))
+    if not parts or parts[0][0] != _OCTET_STRING:
+        raise BadFrame("no control")
+    value = parts[-1][1] if len(parts) > 1 and parts[-1][0] == _OCTET_STRING else b""
+    return _Control(parts[0][1], value)
 
 
 class _MessageContext(pureber.BERDecoderContext):  # type: ignore[misc]
     """What stands directly in a message."""
 
     Identities = {
-        _IgnoredControls.tag: _IgnoredControls,
+        _Controls.tag: _Controls,
         pureldap.LDAPSearchResultReference.tag: pureldap.LDAPSearchResultReference,
     }
 
@@ -73,16 +96,36 @@ def entry(answer: Any) -> Entry:
     return Entry(answer.objectName.decode("utf-8", "surrogateescape"), attributes)
 
 
-def search_request(search: Search, seconds: float) -> Any:
-    """The request of a search that may take `seconds`."""
+def search_request(search: Search, seconds: float, size: int = limits.LDAP_SIZE_LIMIT) -> Any:
+    """The request of a search that may take `seconds` and find `size` entries, 0 for any number."""
     return pureldap.LDAPSearchRequest(
         baseObject=search.base,
         scope=search.scope.value,
-        sizeLimit=limits.LDAP_SIZE_LIMIT,
+        sizeLimit=size,
         timeLimit=math.ceil(seconds),
         filter=encode(search.filter),
         attributes=search.attributes,
     )
+
+
+def page_control(size: int, cookie: bytes) -> Controls:
+    """Asks for the page of `size` entries that `cookie` stands for, empty for the first (RFC 2696).
+
+    Critical: a server that knows no pages must not send everything at once.
+    """
+    value = pureber.BERSequence([pureber.BERInteger(size), pureber.BEROctetString(cookie)]).toWire()
+    return ((_PAGED_RESULTS, True, value),)
+
+
+def page_cookie(controls: Controls | None) -> bytes:
+    """Where the next page begins; empty after the last one. Raises `BadFrame`."""
+    for name, _, value in controls or ():
+        if name == _PAGED_RESULTS:
+            parts = [octets for _, content in elements(value or b"") for _, octets in elements(content)]
+            if len(parts) != 2:
+                raise BadFrame("no page control")
+            return parts[1]
+    return b""
 
 
 def encode(value: Filter) -> Any:

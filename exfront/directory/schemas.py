@@ -10,7 +10,7 @@ from typing import Protocol
 
 from exfront.because import Trace
 from exfront.config.directory import DirectorySection
-from exfront.directory.active_directory import ActiveDirectory
+from exfront.directory.active_directory import ActiveDirectory, OwnerOf, unknown_owner
 from exfront.directory.entry import Entry
 from exfront.directory.filters import Filter
 from exfront.directory.plain_ldap import PlainLdap
@@ -35,8 +35,16 @@ class Schema(Protocol):
         """Read an entry. Raises `Refused` for one that contradicts itself (S-DIR-12)."""
 
 
-def schema(settings: DirectorySection) -> Schema:
-    """The one that the configuration names."""
+def schema(settings: DirectorySection, owner_of: OwnerOf = unknown_owner) -> Schema:
+    """The one that the configuration names; `owner_of` gives the server of a database, where the topology knows it."""
     if settings.schema == "plain_ldap":
-        return PlainLdap(settings.home_server_attribute)
-    return ActiveDirectory(settings.home_server_attribute)
+        return PlainLdap(
+            home_server_attribute=settings.home_server_attribute,
+            object_classes=settings.object_classes,
+            account_attribute=settings.account_attribute,
+            address_attributes=settings.address_attributes,
+            upn_attribute=settings.upn_attribute,
+            alias_attribute=settings.alias_attribute,
+            id_attribute=settings.id_attribute,
+        )
+    return ActiveDirectory(settings.home_server_attribute, owner_of)

@@ -1,18 +1,12 @@
-"""The directory servers: in which order they are tried, when one is left alone for a while, and how one is opened."""
+"""The directory servers as all see them: in which order they are tried, when one is left alone, how one is opened."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from secrets import SystemRandom
-from typing import Any, Never
+from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
-from twisted.internet.interfaces import IAddress, IOpenSSLClientConnectionCreator, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from exfront import limits
@@ -20,15 +14,17 @@ from exfront.config.directory import DirectorySection
 from exfront.config.kinds import LdapUrl
 from exfront.config.limits import LimitsSection
 from exfront.directory.client import TIME_LIMIT_EXCEEDED, Connection
+from exfront.directory.connector import Connector
+from exfront.directory.discovery import Discovery, Purpose
 from exfront.directory.errors import (
     BadCertificate,
     DirectoryError,
+    FellSilent,
     ServerFault,
     ServiceBindRefused,
     TimedOut,
-    Unreachable,
 )
-from exfront.net.tls import client_options
+from exfront.directory.health import Health, ServerState
 from exfront.reasons import (
     DIRECTORY_CERTIFICATE,
     DIRECTORY_DOWN,
@@ -41,20 +37,11 @@ Prepare = Callable[[Connection], Awaitable[None]]
 
 
 @define(eq=False)
-class _Standing:
-    """What is known of one server; times are the reactor's seconds."""
-
-    failures: int = 0  # in a row
-    tried: float = -1e9
-    rests_until: float = -1e9  # tried before that only if there is no other
-    barred_until: float = -1e9  # it refused the service account: not tried before that at all (S-DIR-3)
-
-
-@define(eq=False)
 class Servers:
-    """Opens connections to the servers of `settings`, in their order. Keeps no connection itself.
+    """One view of the servers of `settings`, shared by searches and binds. Keeps no connection itself.
 
-    `random` gives numbers from 0 to 1, for the jitter of the back-off.
+    `random` gives numbers from 0 to 1, for the jitter of the pauses. Who wants to know that a server's state changed
+    adds a callable to `on_change`.
     """
 
     log = Logger()
@@ -63,136 +50,144 @@ class Servers:
     limits: LimitsSection
     reactor: Any
     random: Callable[[], float] = SystemRandom().random
-    _standings: dict[LdapUrl, _Standing] = field(factory=dict)
+    on_change: list[Callable[[Health], None]] = field(factory=list)
+    _healths: dict[LdapUrl, Health] = field(factory=dict)
+    _discovery: Discovery = field(init=False)
     _last_refusal: Refused = field(factory=lambda: Refused(DIRECTORY_DOWN))
 
-    async def open(self, prepare: Prepare | None = None) -> Connection:
+    def __attrs_post_init__(self) -> None:
+        self._discovery = Discovery(self.reactor, self.random)
+
+    async def ready(self) -> None:
+        """Wait until DNS named servers, where they are not listed. Raises `Refused`."""
+        if self.settings.discover:
+            await self._discovery.refresh(self.settings)
+
+    async def open(self, prepare: Prepare | None = None, purpose: Purpose = "users") -> Connection:
         """A connection with TLS done, after `prepare`, from the first server that gives one. Raises `Refused`."""
+        await self.ready()
         refusals = []
-        for url in self._candidates():
+        for url in self.candidates(purpose):
             try:
-                return await self._open(url, prepare)
+                return await self.open_at(url, prepare)
             except DirectoryError as error:
-                self.failed(url, error)
                 refusals.append(refusal(error))
-        self._last_refusal = max(refusals, key=_gravity)
-        raise self._last_refusal
+        raise gravest(refusals)
+
+    async def open_at(self, url: LdapUrl, prepare: Prepare | None = None) -> Connection:
+        """A connection to this server, whatever its state. Raises `DirectoryError`, and the state tells it."""
+        health = self.health(url)
+        health.tried = self.reactor.seconds()
+        health.opening += 1
+        connection = Connection(str(url), self.limits, self.reactor, health)
+        ready = False
+        try:
+            await Connector(self.settings, self.limits, self.reactor).connect(url, connection)
+            if prepare is not None:
+                await prepare(connection)
+            ready = True
+        except DirectoryError as error:
+            self.failed(url, error)
+            raise
+        finally:
+            health.opening -= 1
+            if not ready:
+                connection.abort()
+        health.opened()
+        return connection
+
+    def cancel(self) -> None:
+        """Wait for no answer of DNS any more."""
+        self._discovery.cancel()
 
     def failed(self, url: LdapUrl, error: DirectoryError) -> None:
         """A server does not serve: leave it alone for a while."""
-        standing = self._standing(url)
-        standing.failures += 1
-        now = self.reactor.seconds()
-        rest = min(limits.LDAP_RECONNECT_MOST, limits.LDAP_RECONNECT_FIRST * 2.0 ** min(standing.failures - 1, 10))
-        standing.rests_until = now + rest * (0.75 + 0.5 * self.random())
-        if isinstance(error, ServiceBindRefused):
-            standing.barred_until = now + limits.SERVICE_BIND_PAUSE
         self._last_refusal = refusal(error)
-        self._tell(url, standing, error)
+        self._alarm(url, error)
+        self.health(url).refused(error)
 
     def url_of(self, connection: Connection) -> LdapUrl:
         """The server that a connection of `open` leads to."""
         return LdapUrl.read(connection.name)
 
-    def _candidates(self) -> list[LdapUrl]:
-        """Whom to try, in order: of those that rest the one tried longest ago, at the end.
+    def urls(self, purpose: Purpose = "users") -> tuple[LdapUrl, ...]:
+        """All servers for that purpose, the preferred one first, without regard to their states."""
+        found = self._discovery.found(purpose) if self.settings.discover else ()
+        return found or tuple(dict.fromkeys(_for_purpose(url, purpose) for url in self.settings.servers))
+
+    def candidates(self, purpose: Purpose = "users") -> list[LdapUrl]:
+        """Whom to ask, in order: the healthy, the degraded, and at the end the one that is down and rested longest.
 
         Raises `Refused` when it is too soon to try anyone.
         """
         now = self.reactor.seconds()
-        allowed = [url for url in self.settings.servers if self._standing(url).barred_until <= now]
-        if not allowed:
+        healths = [self.health(url) for url in self.urls(purpose)]
+        allowed = [health for health in healths if health.barred_until <= now]
+        if healths and not allowed:
             raise Refused(SERVICE_BIND_REFUSED, "tried once a minute")
-        ready = [url for url in allowed if self._standing(url).rests_until <= now]
-        resting = sorted(set(allowed).difference(ready), key=lambda url: self._standing(url).tried)
-        due = [url for url in resting[:1] if now - self._standing(url).tried >= limits.LDAP_RECONNECT_FIRST]
-        if not ready and not due:
+        usable = sorted((one for one in allowed if one.state != "down"), key=lambda one: one.state == "degraded")
+        down = sorted((one for one in allowed if one.state == "down"), key=lambda one: one.tried)
+        due = [one for one in down if one.opening]  # who comes while it is tried waits for the outcome too
+        due = due or [one for one in down[:1] if now - one.tried >= limits.LDAP_RECONNECT_FIRST]
+        if not usable and not due:
             raise Refused(self._last_refusal.reason, f"{self._last_refusal.detail} (a moment ago)")
-        return ready + due
+        return [one.url for one in usable + due]
 
-    async def _open(self, url: LdapUrl, prepare: Prepare | None) -> Connection:
-        standing = self._standing(url)
-        standing.tried = self.reactor.seconds()
-        connection = Connection(str(url), self.limits, self.reactor)
-        ready = False
+    def is_best(self, connection: Connection) -> bool:
+        """Whether a connection leads to the server that is to be asked now."""
         try:
-            await self._connect(url, connection)
-            if prepare is not None:
-                await prepare(connection)
-            ready = True
-        finally:
-            if not ready:
-                connection.abort()
-        if standing.failures:
-            self.log.info("ldap_up {server}", server=str(url))
-        standing.failures, standing.rests_until = 0, -1e9
-        return connection
+            return str(self.candidates()[0]) == connection.name
+        except Refused:
+            return False
 
-    async def _connect(self, url: LdapUrl, connection: Connection) -> None:
-        """TCP and TLS, as the URL and the settings say; clear text only where it is allowed (S-DIR-10)."""
-        secure = url.scheme == "ldaps" or self.settings.starttls
-        if not secure and not self.settings.allow_clear:
-            raise Unreachable(f"{url} without TLS is not allowed (allow_clear)")
-        if url.scheme == "ldaps":
-            await self._tcp(url, wrapClientTLS(self._context(url), self._endpoint(url)), connection)
-            await connection.handshake()
+    def others_healthy(self, url: LdapUrl) -> bool:
+        """Whether work can be taken from this server to a healthy one."""
+        return any(one != url and self.health(one).state == "healthy" for one in self.urls())
+
+    def health(self, url: LdapUrl) -> Health:
+        """What is known of one server."""
+        found = self._healths.get(url)
+        if found is None:
+            found = self._healths[url] = Health(url, self.reactor, self.random, self._changed)
+        return found
+
+    def states(self) -> tuple[ServerState, ...]:
+        """All servers that are in use, for people and for tests; in the order of preference."""
+        urls = dict.fromkeys((*self.urls("users"), *self.urls("configuration")))
+        return tuple(self._healths[url].shown() for url in urls if url in self._healths)
+
+    def _changed(self, health: Health) -> None:
+        if health.state == "healthy":
+            self.log.info("ldap_up {server}", server=str(health.url))
         else:
-            context = self._context(url) if secure else None
-            await self._tcp(url, self._endpoint(url), connection)
-            if context is not None:
-                await connection.start_tls(context)
+            self.log.warn(
+                "ldap_{state} {server} {error}", state=health.state, server=str(health.url), error=health.error
+            )
+        for tell in tuple(self.on_change):
+            tell(health)
 
-    async def _tcp(self, url: LdapUrl, endpoint: IStreamClientEndpoint, connection: Connection) -> None:
-        def too_slow(_result: object, seconds: float) -> Never:
-            raise TimedOut(f"{url} connect over {seconds:g} s")
-
-        connecting: Deferred[Any] = endpoint.connect(_Ready(connection))
-        try:
-            await connecting.addTimeout(self.limits.ldap_connect_time, self.reactor, too_slow)
-        except ConnectingCancelledError:  # an endpoint's word for it; nobody but `stop` cancels
-            raise CancelledError from None
-        except (ConnectError, DNSLookupError) as error:
-            raise Unreachable(f"{url} {type(error).__name__}") from None
-
-    def _endpoint(self, url: LdapUrl) -> IStreamClientEndpoint:
-        """A literal address needs no resolver's thread."""
-        try:
-            version = ipaddress.ip_address(url.host).version
-        except ValueError:
-            return HostnameEndpoint(self.reactor, url.host, url.port)
-        kind = TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint
-        return kind(self.reactor, url.host, url.port)
-
-    def _context(self, url: LdapUrl) -> IOpenSSLClientConnectionCreator:
-        ca_file = str(self.settings.ca_file or "")
-        try:
-            return client_options(url.host, ca_file)
-        except (OSError, ValueError) as error:
-            raise BadCertificate(f"ca_file {ca_file}: {error}") from None
-
-    def _standing(self, url: LdapUrl) -> _Standing:
-        return self._standings.setdefault(url, _Standing())
-
-    def _tell(self, url: LdapUrl, standing: _Standing, error: DirectoryError) -> None:
-        """An alarm each time, an ordinary failure once until the server is back."""
+    def _alarm(self, url: LdapUrl, error: DirectoryError) -> None:
+        """What a person must mend is told each time; ordinary failures are told by the state."""
         if isinstance(error, BadCertificate):
             self.log.error("ldap_cert {server} {error}", server=str(url), error=str(error))
         elif isinstance(error, ServiceBindRefused):
             self.log.error("ldap_service_bind {server} {error}", server=str(url), error=str(error))
-        elif standing.failures == 1:
-            self.log.warn("ldap_down {server} {error}", server=str(url), error=str(error))
 
 
-class _Ready(Factory[Any]):
-    """Hands out the protocol of a connection."""
+_CATALOG_PORTS = {3268: 389, 3269: 636}
 
-    noisy = False
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+def _for_purpose(url: LdapUrl, purpose: Purpose) -> LdapUrl:
+    """A global catalog holds a part of each entry only: the configuration is read from the same host's domain."""
+    if purpose == "users" or url.port not in _CATALOG_PORTS:
+        return url
+    return LdapUrl(url.scheme, url.host, _CATALOG_PORTS[url.port])
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        return self._connection.protocol
+
+def gravest(refusals: Sequence[Refused]) -> Refused:
+    """Of several servers' failures the one to tell is what a person must mend."""
+    order = (DIRECTORY_DOWN, DIRECTORY_TIMEOUT, DIRECTORY_CERTIFICATE, SERVICE_BIND_REFUSED)
+    return max(refusals, key=lambda refused: order.index(refused.reason))
 
 
 def refusal(error: DirectoryError) -> Refused:
@@ -201,12 +196,8 @@ def refusal(error: DirectoryError) -> Refused:
         return Refused(SERVICE_BIND_REFUSED, str(error))
     if isinstance(error, BadCertificate):
         return Refused(DIRECTORY_CERTIFICATE, str(error))
-    if isinstance(error, TimedOut) or (isinstance(error, ServerFault) and error.code == TIME_LIMIT_EXCEEDED):
+    if isinstance(error, TimedOut | FellSilent) or (
+        isinstance(error, ServerFault) and error.code == TIME_LIMIT_EXCEEDED
+    ):
         return Refused(DIRECTORY_TIMEOUT, str(error))
     return Refused(DIRECTORY_DOWN, str(error))
-
-
-def _gravity(refused: Refused) -> int:
-    """Of several servers' failures the one to tell is what a person must mend."""
-    order = (DIRECTORY_DOWN, DIRECTORY_TIMEOUT, DIRECTORY_CERTIFICATE, SERVICE_BIND_REFUSED)
-    return order.index(refused.reason)

@@ -15,7 +15,7 @@ from exfront.mail.back_end import BackEnd, BackEndFactory
 from exfront.mail.kinds import Kind
 from exfront.mail.login import Authenticate, Welcome
 from exfront.names import BadName, decode, parse_login
-from exfront.reasons import AUTHORIZATION_FAILED, Refused
+from exfront.reasons import AUTHORIZATION_FAILED, BACK_END_AUTH_MISMATCH, Refused
 from exfront.secret import Secret
 from exfront.steps import Steps
 
@@ -47,11 +47,24 @@ class Way:
         relay = steps.route(record, facts)
         began = self.clock.seconds()
         try:
-            return await self._enter(relay, login_name(identity, relay.login_as), ask.secret)
+            return await self._enter(relay, identity, ask.secret)
+        except Refused as refused:
+            moved = await self._moved(refused, record, facts)
+            if moved is None:
+                raise
+            return await self._enter(moved, identity, ask.secret)
         finally:
             record.steps["relay"] = self.clock.seconds() - began
 
-    async def _enter(self, relay: Relay, name: bytes, secret: Secret) -> Entered:
+    async def _moved(self, refused: Refused, record: SessionRecord, facts: Facts) -> Relay | None:
+        """Where to instead, if a back end refused who has proven the password because the mailbox has left it."""
+        if refused.reason is not BACK_END_AUTH_MISMATCH:
+            return None
+        self.steps.portal.forget(facts.identity)
+        return await self.steps.moved(record, facts, facts.identity.names_mailbox)
+
+    async def _enter(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
+        name = login_name(identity, relay.login_as)
         dialer, kind = self.steps.dialer, self.kind
         dialogue = kind.log_on(name, secret, relay.service.tls == "starttls")
         factory = BackEndFactory(kind.new_answer_reader, self.clock)

@@ -241,10 +241,11 @@ class MailProtocol(Protocol):
         self._timers.later("answer", max(wait, 0.0), lambda: self._refuse(refused))
 
     def _floor(self, reason: Reason) -> float:
-        """S-AUTH-6: a wrong name, a wrong password and a locked account take the same time, in seconds."""
+        """S-AUTH-6, S-MAIL-11: a wrong name, a wrong password and a locked account take the same time, in seconds."""
         if reason.public_code != WRONG_PASSWORD.public_code:
             return 0.0
-        return self._settings.failure_floor + SystemRandom().uniform(0.0, limits.FAILURE_JITTER)
+        wait = max(self._settings.failure_floor, self._way.steps.portal.failure_delay(self._session.address))
+        return wait + SystemRandom().uniform(0.0, limits.FAILURE_JITTER)
 
     def _refuse(self, refused: Refused) -> None:
         refusal = Refusal(refused.reason)

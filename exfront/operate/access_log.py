@@ -50,6 +50,7 @@ _NAMES = (
     "x-time-locate",
     "x-time-route",
     "x-time-relay",
+    "x-location",
     "x-detail",
 )
 
@@ -160,6 +161,7 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         str(record.octets_out),
         f"{record.duration:.6f}",
         *steps,
+        record.location,
         record.detail,
     )
 

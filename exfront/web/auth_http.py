@@ -15,7 +15,7 @@ from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import Identity
 from exfront.names import decode
-from exfront.reasons import CREDENTIALS_NEEDED, MALFORMED_CREDENTIALS, Refused
+from exfront.reasons import CREDENTIALS_NEEDED, MALFORMED_CREDENTIALS, WRONG_PASSWORD, Reason, Refused
 from exfront.steps import Steps
 from exfront.wire import basic
 
@@ -59,6 +59,8 @@ class LogOns:
 
     def forget(self) -> None:
         """A back end has refused these credentials: the directory is asked again."""
+        if self._identity is not None:
+            self.steps.portal.forget(self._identity)
         self._identity, self._digest = None, b""
 
     async def log_on(self, record: SessionRecord, authorization: bytes | None) -> Identity:
@@ -73,11 +75,17 @@ class LogOns:
             identity = await self._prove(record, authorization)
         except Refused as refused:
             if refused.reason.http_status == _HTTP_UNAUTHORIZED:
-                await self._wait_until(began + self.settings.failure_floor + self.jitter())
+                await self._wait_until(began + self._floor(record, refused.reason) + self.jitter())
             raise
         self._identity, self._digest = identity, digest(authorization)
         self._until = self.clock.seconds() + self.settings.remembered_logon_time
         return identity
+
+    def _floor(self, record: SessionRecord, reason: Reason) -> float:
+        """How long a refusal is held back, in seconds: longer with each failure of a network (S-MAIL-11)."""
+        if reason.public_code != WRONG_PASSWORD.public_code:
+            return self.settings.failure_floor
+        return max(self.settings.failure_floor, self.steps.portal.failure_delay(record.client))
 
     async def _prove(self, record: SessionRecord, authorization: bytes) -> Identity:
         credentials = basic.parse(authorization)

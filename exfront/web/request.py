@@ -9,6 +9,7 @@ from attrs import define, field
 from exfront.decision import SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.reasons import (
+    BACK_END_AUTH_MISMATCH,
     BAD_INPUT,
     BODY_TOO_LARGE,
     CLIENT_TIMEOUT,
@@ -161,6 +162,8 @@ class Request:
             context, self.head, self.body, self.answer, record, self._site, directory, identity, relay
         )
         await self._forward.run()
+        if record.reason is BACK_END_AUTH_MISMATCH and mailbox is not None:
+            context.steps.directory.forget(mailbox)  # the client's next try finds where it is now (S-ROUTE-10)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         if directory.section.authentication == "anonymous":

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
-from exfront.names import BadName, LookupKey, mailbox_keys
+from exfront.names import ANY_NAME, BadName, LookupKey, NameRules, mailbox_keys
 from exfront.reasons import MAILBOX_NOT_FOUND, Refused
 from exfront.web.applications import APPLICATIONS, Application
 from exfront.web.paths import checked
@@ -27,6 +27,7 @@ class VirtualDirectory:
     application: Application
     segments: tuple[bytes, ...]
     methods: frozenset[bytes]
+    rules: NameRules = ANY_NAME
 
     @property
     def path(self) -> str:
@@ -62,7 +63,7 @@ class VirtualDirectory:
                 raise Refused(MAILBOX_NOT_FOUND, "empty name")
             return ()
         try:
-            return mailbox_keys(rest[0].decode("utf-8"), self.section.smtp_domain)
+            return mailbox_keys(rest[0].decode("utf-8"), self.section.smtp_domain, self.rules)
         except (BadName, UnicodeDecodeError):
             raise Refused(MAILBOX_NOT_FOUND, "not a mailbox name") from None
 
@@ -114,8 +115,8 @@ class VirtualSite:
 class VirtualSites:
     """All sites; the first one is the default."""
 
-    def __init__(self, sections: Sequence[VirtualSiteSection]) -> None:
-        sites = [_site(section) for section in sections or (_NOTHING,)]
+    def __init__(self, sections: Sequence[VirtualSiteSection], rules: NameRules = ANY_NAME) -> None:
+        sites = [_site(section, rules) for section in sections or (_NOTHING,)]
         self._default = sites[0]
         self._by_name = {name: site for site in reversed(sites) for name in site.host_names}
 
@@ -132,15 +133,16 @@ def _host_name(authority: bytes) -> bytes:
     return host.rstrip(b".")
 
 
-def _site(section: VirtualSiteSection) -> VirtualSite:
+def _site(section: VirtualSiteSection, rules: NameRules) -> VirtualSite:
     public_name = section.public_name.lower().encode("ascii")
     names = {_host_name(public_name), *(name.lower().encode("ascii").rstrip(b".") for name in section.host_names)}
-    directories = sorted(map(_directory, section.virtual_directory), key=lambda found: -len(found.segments))
+    found = [_directory(directory, rules) for directory in section.virtual_directory]
+    directories = sorted(found, key=lambda one: -len(one.segments))
     return VirtualSite(section, public_name, frozenset(names), tuple(directories))
 
 
-def _directory(section: VirtualDirectorySection) -> VirtualDirectory:
+def _directory(section: VirtualDirectorySection, rules: NameRules) -> VirtualDirectory:
     application = APPLICATIONS[section.application]
     segments = tuple(segment for segment in section.path.lower().encode("utf-8").split(b"/") if segment)
     methods = frozenset(method.encode("ascii") for method in section.methods) or application.methods
-    return VirtualDirectory(section, application, segments, methods)
+    return VirtualDirectory(section, application, segments, methods, rules)

@@ -18,13 +18,17 @@ from exfront.auth.ldap_bind import LdapBindChecker
 from exfront.config.limits import LimitsSection
 from exfront.interfaces import ICheckPasswords
 from exfront.reasons import (
+    ACCOUNT_EXPIRED,
     DIRECTORY_DOWN,
     DIRECTORY_TIMEOUT,
     DISABLED_ACCOUNT,
     EMPTY_PASSWORD,
     LOCKED_ACCOUNT,
+    LOGON_HOURS,
     PASSWORD_EXPIRED,
+    PASSWORD_MUST_CHANGE,
     UNKNOWN_USER,
+    WORKSTATION_NOT_ALLOWED,
     WRONG_PASSWORD,
     Reason,
     Refused,
@@ -128,19 +132,19 @@ class OutcomeTests(CheckerTests):
             ("525", UNKNOWN_USER),
             ("52e", WRONG_PASSWORD),
             ("52f", WRONG_PASSWORD),
-            ("530", WRONG_PASSWORD),
-            ("531", WRONG_PASSWORD),
+            ("530", LOGON_HOURS),
+            ("531", WORKSTATION_NOT_ALLOWED),
             ("533", DISABLED_ACCOUNT),
-            ("701", DISABLED_ACCOUNT),
+            ("701", ACCOUNT_EXPIRED),
             ("775", LOCKED_ACCOUNT),
             ("532", PASSWORD_EXPIRED),
-            ("773", PASSWORD_EXPIRED),
+            ("773", PASSWORD_MUST_CHANGE),
             ("52E", WRONG_PASSWORD),
         )
         for code, reason in cases:
             refused = await self.refused_for(replies(bound(49, _AD % code)), reason)
             self.assertIn(f"data={code.lower()}", refused.detail)
-            expired = reason is PASSWORD_EXPIRED
+            expired = reason in (PASSWORD_EXPIRED, PASSWORD_MUST_CHANGE)
             self.assertEqual(refused.reason.text != WRONG_PASSWORD.text, expired)
             self.assertEqual(refused.reason.imap_text() != WRONG_PASSWORD.imap_text(), expired)
 

@@ -226,7 +226,7 @@ class LogOnTests(SlapdTests):
 
     async def test_searches_are_one_or_two_and_share_a_connection(self) -> None:
         """S-DIR-8: one search for a home server in the DN, two for a database that must be read."""
-        await self.log_on("user1", b"password-1")
+        await self.log_on("user3", b"password-3")
         connections = self.slapd.connections()
         for name, password, searches in (("user1", b"password-1", 1), ("user2", b"password-2", 2)):
             before = len(self.slapd.searches())

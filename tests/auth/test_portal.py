@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from exfront import limits
+from exfront.auth.credential_cache import CredentialCache
+from exfront.auth.guard import Guard
+from exfront.auth.guarded import GuardedPasswords
 from exfront.auth.portal import Portal, check_credentials
+from exfront.config.authentication import AuthenticationSection
 from exfront.decision import SessionRecord
 from exfront.facts import Identity
+from exfront.interfaces import ICheckPasswords
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import (
     AMBIGUOUS_LOGIN,
@@ -23,6 +31,7 @@ from exfront.reasons import (
     Refused,
 )
 from exfront.secret import Secret
+from exfront.topology import Mailbox
 from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
 
 
@@ -126,3 +135,88 @@ class PortalTests(SynchronousTestCase):
         self.passwords.fault = DIRECTORY_DOWN
         self.refused(b"alice", DIRECTORY_DOWN)
         self.assertEqual(self.record.account_id, "id-alice")
+
+
+class OldEntryTests(SynchronousTestCase):
+    """alice was looked up before, so that what is known of her may be old."""
+
+    def setUp(self) -> None:
+        self.old = mailbox("alice")
+        self.directory = MemoryDirectory([self.old], remembers=True)
+        self.passwords = DnPasswords({self.old.dn: b"secret"})
+        self.portal = Portal(self.directory, self.passwords)
+        self.successResultOf(self.log_on())
+        self.passwords.binds.clear()
+
+    def log_on(self, password: bytes = b"secret") -> Deferred[Identity]:
+        record = SessionRecord("1", "imap4", "192.0.2.1:1")
+        return Deferred.fromCoroutine(self.portal.authenticate(b"alice", Secret(password), record))
+
+    def now(self, **more: object) -> Mailbox:
+        """What the directory says of alice by now."""
+        entry = mailbox("alice", **more)  # type: ignore[arg-type]
+        self.directory.entries, self.directory.asked = [entry], []
+        self.passwords.passwords = {entry.dn: b"secret"}
+        return entry
+
+    def refused(self, reason: Reason, password: bytes = b"secret") -> None:
+        self.assertIs(self.failureResultOf(self.log_on(password), Refused).value.reason, reason)
+
+    def test_an_account_whose_entry_moved_logs_on_at_once(self) -> None:
+        """S-DIR-13: a fresh look, and one bind with the new DN."""
+        entry = self.now(dn="cn=alice,ou=Sales,dc=fourthcoffee,dc=com")
+        self.assertIs(self.successResultOf(self.log_on()).account, entry)
+        self.assertEqual(self.passwords.binds, [self.old.dn, entry.dn])
+        self.assertEqual(len(self.directory.asked), 1)
+
+    def test_a_wrong_password_is_tried_once_for_one_dn(self) -> None:
+        """S-DIR-13: one look, and no second bind with a DN that a password was tried for, however it is spelt now."""
+        for dn in (self.old.dn, self.old.dn.upper()):
+            self.now(dn=dn, home_server="dallas")
+            self.refused(WRONG_PASSWORD, b"wrong")
+            self.assertEqual((len(self.passwords.binds), len(self.directory.asked)), (1, 1))
+            self.passwords.binds.clear()
+
+    def test_a_wrong_password_is_tried_twice_at_most(self) -> None:
+        self.now(dn="cn=alice,ou=Sales,dc=fourthcoffee,dc=com")
+        self.refused(WRONG_PASSWORD, b"wrong")
+        self.assertEqual(len(self.passwords.binds), 2)
+
+    def test_one_who_was_enabled_again_logs_on_at_once(self) -> None:
+        self.now(disabled=True)
+        self.directory.forget(self.old)
+        self.refused(DISABLED_ACCOUNT)
+        self.now()
+        self.successResultOf(self.log_on())
+        self.assertEqual(len(self.passwords.binds), 1)
+
+    def test_the_first_refusal_stands_where_nobody_can_look_again(self) -> None:
+        self.directory.fault = Refused(DIRECTORY_DOWN)
+        self.refused(WRONG_PASSWORD, b"wrong")
+        self.directory.fault, self.directory.entries = None, []
+        self.refused(UNKNOWN_USER, b"wrong")
+
+    def test_the_guard_holds_nothing_against_the_new_dn(self) -> None:
+        """S-AUTH-8: the same password is no repeated one: it was tried for a DN that was not the account's any more."""
+        section, clock = AuthenticationSection(), Clock()
+        guarded = GuardedPasswords(
+            self.passwords, Guard(section, clock.seconds), CredentialCache(section, clock.seconds)
+        )
+        self.portal = Portal(self.directory, self.passwords, guarded=guarded)
+        self.now(dn="cn=alice,ou=Sales,dc=fourthcoffee,dc=com")
+        self.successResultOf(self.log_on())
+
+
+@implementer(ICheckPasswords)
+@define(eq=False)
+class DnPasswords:
+    """Passwords by DN; any other DN refuses, as a directory does that has no such entry."""
+
+    passwords: dict[str, bytes]
+    binds: list[str] = field(factory=list)
+
+    def check(self, account: Mailbox, secret: Secret) -> Deferred[str]:
+        self.binds.append(account.dn)
+        if self.passwords.get(account.dn) != secret.reveal():
+            return fail(Refused(WRONG_PASSWORD))
+        return succeed("memory")

@@ -77,6 +77,17 @@ class DirectoryTests(SynchronousTestCase):
         for text in (self.clear, SMALLEST.replace("base", "starttls = false\nbase")):
             self.assertEqual(errors(related(text)), [])
 
+    def test_servers_or_a_domain_to_discover_them(self) -> None:
+        text = '[directory]\nbase = "dc=a"\n'
+        self.assertEqual(errors(related(text + LISTENER)), ["1 directory.servers: missing"])
+        self.assertEqual(errors(related(text + 'discover = "fourthcoffee.com"\n' + LISTENER)), [])
+        found = errors(related(text + 'discover = "a b"\nsite = "a.b"\n' + LISTENER))
+        self.assertEqual(found, ["3 directory.discover: found 'a b'", "4 directory.site: found 'a.b'"])
+        self.assertEqual(
+            errors(related(DIRECTORY + 'site = "Chicago"\n' + LISTENER)),
+            ["4 directory.site: without discover it means nothing"],
+        )
+
     def test_account_and_password_belong_together(self) -> None:
         cases = [
             ('bind_dn = "cn=a"', "4 directory.bind_dn: no bind_password_file for it"),
@@ -161,6 +172,17 @@ class BackEndTests(SynchronousTestCase):
         for host, right in cases:
             found = errors(related(SMALLEST + f'[[server]]\nname = "a"\nhost = "{host}"\n'))
             self.assertEqual(found, [] if right else [f"10 server[1].host: found {quoted(host)}"], host)
+
+
+class AuthenticationTests(SynchronousTestCase):
+    def test_the_longest_delay_is_no_shorter_than_the_first(self) -> None:
+        found = errors(related(SMALLEST + "[authentication]\nfailure_delay = 5\nfailure_delay_most = 4\n"))
+        self.assertEqual(found, ["10 authentication.failure_delay_most: less than failure_delay"])
+
+    def test_more_tries_than_usual_are_a_warning(self) -> None:
+        """S-AUTH-7: the directory may lock an account before exfront does."""
+        found = warnings(related(SMALLEST + "[authentication]\nfailures_per_account = 6\n"))
+        self.assertIn("9 authentication.failures_per_account", found)
 
 
 class ControlTests(SynchronousTestCase):

@@ -193,6 +193,19 @@ class OtherFileTests(FilesTestCase):
             found = self.mistakes(more=f'[log]\naccess = "{path}"\n')
             self.assertEqual([mistake.replace(str(self.folder), ".") for mistake in found], expected)
 
+    def test_state_folder(self) -> None:
+        """S-AUTH-7: whoever may write there decides who is locked."""
+        for name, mode in (("mine", 0o755), ("ours", 0o770)):
+            (self.folder / name).mkdir()
+            (self.folder / name).chmod(mode)
+        cases = [
+            ("mine", []),
+            ("none", ["9 control.state_dir: no folder none"]),
+            ("ours", ["9 control.state_dir: others than its owner may write to ours"]),
+        ]
+        for path, expected in cases:
+            self.assertEqual(self.mistakes(more=f'[control]\nstate_dir = "{path}"\n'), expected)
+
 
 def _self_signed(bits: int) -> bytes:
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)

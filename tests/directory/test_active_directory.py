@@ -80,12 +80,17 @@ class AccountTests(ActiveDirectoryTests):
         self.assertEqual(self.read(proxyAddresses=proxies, mail=["z@x"]).addresses, ("a@x", "b@x", "c@x"))
 
     def test_mail_is_the_address_without_proxy_addresses(self) -> None:
+        """Bad input: empty proxyAddresses"""
         self.assertEqual(self.read(mail=["z@x"]).addresses, ("z@x",))
+        self.assertEqual(self.read(mail=["z@x"], proxyAddresses=[""]).addresses, ("z@x",))
         self.assertEqual(self.read(mail=["z@x"], proxyAddresses=["X400:c=US"]).addresses, ("z@x",))
         self.assertEqual(self.read().addresses, ())
 
     def test_contradictions_are_refused(self) -> None:
-        """S-DIR-12: two values of a single-valued attribute, or one that cannot be read, refuse the mailbox."""
+        """S-DIR-12: two values of a single-valued attribute, or one that cannot be read, refuse the mailbox.
+
+        Bad input: two homeMDBs
+        """
         cases: tuple[dict[str, Values], ...] = (
             {"homeMDB": [_STORE, _DATABASE]},
             {"sAMAccountName": ["a", "b"]},
@@ -100,6 +105,97 @@ class AccountTests(ActiveDirectoryTests):
             self.refused(**attributes)
 
 
+class StateTests(ActiveDirectoryTests):
+    def test_expiry_is_a_filetime(self) -> None:
+        for value, seconds in (("131000000000000000", 1_455_526_400.0), ("0", 0.0), ("9223372036854775807", 0.0)):
+            self.assertEqual(self.read(accountExpires=[value]).expires, seconds, value)
+        self.assertEqual(self.read().expires, 0.0)
+
+    def test_lock_is_a_moment(self) -> None:
+        self.assertEqual(self.read(lockoutTime=["131000000000000000"]).locked_since, 1_455_526_400.0)
+        self.assertEqual(self.read(lockoutTime=["0"]).locked_since, 0.0)
+
+    def test_what_the_directory_does_not_tell_is_not_zero(self) -> None:
+        """S-DIR-12: an attribute that a global catalog does not carry is not taken for none."""
+        told = self.read(badPwdCount=["0"], pwdLastSet=["131000000000000000"])
+        self.assertEqual((told.bad_password_count, told.password_set), (0, 131000000000000000))
+        self.assertEqual((self.read().bad_password_count, self.read().password_set), (None, None))
+
+    def test_sid_as_text(self) -> None:
+        """[MS-DTYP] 2.4.2.2: the authority is big-endian, the parts little-endian."""
+        octets = bytes.fromhex("010500000000000515000000010000000200000003000000f4010000")
+        self.assertEqual(self.read(objectSid=[octets]).sid, "S-1-5-21-1-2-3-500")
+        for broken in (b"", b"\x01", octets[:-1], octets + b"\0"):
+            self.assertEqual(self.read(objectSid=[broken]).sid, "")
+
+    def test_directory_without_exchange_gives_an_account_without_mailbox(self) -> None:
+        mailbox = self.read(objectGUID=[b"\x01"], sAMAccountName=["bob"], userAccountControl=["512"])
+        self.assertEqual(mailbox, Mailbox(_DN, "01", "bob"))
+
+
+class SwitchTests(ActiveDirectoryTests):
+    def test_protocols_switched_off(self) -> None:
+        """The separator is a section sign in UTF-8, or in Latin-1 from old tools; what is not named is on."""
+        cases: tuple[tuple[Values, set[str]], ...] = (
+            (["POP3\u00a70\u00a7\u00a7\u00a7"], {"pop3"}),
+            ([b"POP3\xa70"], {"pop3"}),
+            ([b"IMAP4\xc2\xa70\xc2\xa71\xc2\xa74\xc2\xa7ISO-8859-1", b"HTTP\xa70\xa71"], {"imap4", "http"}),
+            (["imap4\u00a70", "OWA\u00a71"], {"imap4"}),
+            (["POP3\u00a71\u00a70", "MAPI\u00a7\u00a70", "POP3", "", "\u00a70", "POP3\u00a700"], set()),
+            ([b"\xff\xfe\xa70"], {"\ufffd\ufffd"}),
+        )
+        for values, off in cases:
+            self.assertEqual(self.read(protocolSettings=values).switched_off, off, values)
+
+    def test_activesync_bit(self) -> None:
+        for value, off in (("0", set()), ("3", set()), ("4", {"activesync"}), ("7", {"activesync"})):
+            self.assertEqual(self.read(msExchOmaAdminWirelessEnable=[value]).switched_off, off, value)
+
+    def test_trace_names_what_is_off(self) -> None:
+        trace = Trace()
+        self.read(trace, protocolSettings=["POP3\u00a70", "IMAP4\u00a70"])
+        self.assertEqual(str(trace.steps[0]), "protocols switched off: imap4, pop3")
+
+
+class RangeTests(ActiveDirectoryTests):
+    def ranged(self, first: str, *more: str) -> None:
+        """The entry sends the range `first`; what is fetched then comes from `more`, one after the other."""
+        self.parts = [entry(_DN, {f"proxyAddresses;range={one}": self.values(one)}) for one in more]
+        self.attributes: dict[str, Values] = {f"proxyAddresses;range={first}": self.values(first)}
+
+    def values(self, numbers: str) -> Values:
+        begin, _, end = numbers.partition("-")
+        return [f"smtp:a{number}@x" for number in range(int(begin), 5000 if end == "*" else int(end) + 1)]
+
+    async def fetch(self, name: str, attributes: tuple[str, ...]) -> Entry | None:
+        self.fetched.append((name, attributes))
+        return self.parts.pop(0) if self.parts else None
+
+    def test_five_thousand_addresses_come_in_parts(self) -> None:
+        """S-DIR-8: ranged attributes are fetched on.
+
+        Bad input: 5,000 proxyAddresses
+        """
+        self.ranged("0-1499", "1500-2999", "3000-4499", "4500-*")
+        addresses = self.read(**self.attributes).addresses
+        self.assertEqual((len(addresses), addresses[0], addresses[-1]), (5000, "a0@x", "a4999@x"))
+        self.assertEqual(
+            [attributes for _, attributes in self.fetched],
+            [("proxyAddresses;range=1500-*",), ("proxyAddresses;range=3000-*",), ("proxyAddresses;range=4500-*",)],
+        )
+
+    def test_ranges_that_do_not_follow_each_other_are_refused(self) -> None:
+        """S-DIR-12: half of the addresses are no addresses."""
+        for first, more in (("0-9", ()), ("5-*", ()), ("0-9", ("0-9",)), ("0-9", ("20-*",)), ("0-9", ("10-19",))):
+            self.ranged(first, *more)
+            self.refused(**self.attributes)
+
+    def test_whole_range_is_not_fetched_again(self) -> None:
+        self.ranged("0-*")
+        self.assertEqual(len(self.read(**self.attributes).addresses), 5000)
+        self.assertEqual(self.fetched, [])
+
+
 class HomeServerTests(ActiveDirectoryTests):
     def test_server_stands_in_the_store_of_2003(self) -> None:
         self.assertEqual(self.read(homeMDB=[_STORE], msExchHomeServerName=[_LEGACY]).home_server, "CHICAGO")
@@ -110,8 +206,22 @@ class HomeServerTests(ActiveDirectoryTests):
         self.assertEqual(self.read(homeMDB=[_STORE.lower()]).home_server, "chicago")
 
     def test_server_name_with_an_escaped_comma(self) -> None:
+        """Bad input: DN with escaped commas and UTF-8"""
         store = r"cn=Store\, one,cn=G,cn=InformationStore,cn=SRV\2C 1,cn=Servers,dc=x"
         self.assertEqual(self.read(homeMDB=[store]).home_server, "SRV, 1")
+        store = r"cn=x,cn=G,cn=InformationStore,cn=M\C3\BCnchen,cn=Servers,dc=x"
+        self.assertEqual(self.read(homeMDB=[store]).home_server, "München")
+
+    def test_topology_knows_the_owner_of_the_database(self) -> None:
+        self.schema = ActiveDirectory("mailHost", {_DATABASE.lower(): "BOSTON"}.get)  # type: ignore[arg-type]
+        self.assertEqual(self.read(homeMDB=[_DATABASE]).home_server, "BOSTON")
+        self.assertEqual(self.fetched, [])
+
+    def test_objects_that_are_no_mailboxes_have_no_server(self) -> None:
+        """msExchRecipientTypeDetails: arbitration, discovery and remote mailboxes are opened by nobody here."""
+        for kind, server in (("1", "CHICAGO"), ("2", "CHICAGO"), ("8", "CHICAGO"), ("128", ""), ("2147483648", ""),
+                             ("8388608", "")):  # fmt: skip
+            self.assertEqual(self.read(homeMDB=[_STORE], msExchRecipientTypeDetails=[kind]).home_server, server, kind)
 
     def test_owner_of_the_database_of_2010(self) -> None:
         self.databases[_DATABASE] = entry(_DATABASE, {"msExchOwningServer": [f"CN=BOSTON,CN=Servers,{_GROUP}"]})

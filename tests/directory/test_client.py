@@ -18,10 +18,19 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from exfront import limits
-from exfront.directory.client import LdapProtocol, _Collector
+from exfront.directory.client import _Collector
 from exfront.directory.entry import Entry
-from exfront.directory.errors import BadCertificate, ConnectionLost, DirectoryError, ServerFault, TimedOut, Unreachable
+from exfront.directory.errors import (
+    BadCertificate,
+    ConnectionLost,
+    DirectoryError,
+    FellSilent,
+    ServerFault,
+    TimedOut,
+    Unreachable,
+)
 from exfront.directory.filters import Equals, Scope, Search
+from exfront.directory.ldap_protocol import LdapProtocol
 from tests.directory.connection import BASE_SEARCH, SEARCH, SECRET, SHORT, ConnectionTests, close, raw
 from tests.support.scripted_ldap import (
     BASE,
@@ -29,6 +38,7 @@ from tests.support.scripted_ldap import (
     Answer,
     LdapPeer,
     Referral,
+    ScriptedLdap,
     bound,
     done,
     extended,
@@ -36,6 +46,7 @@ from tests.support.scripted_ldap import (
     friendly,
     on_bind,
     on_search,
+    page_of,
     reference,
     replies,
     silent,
@@ -112,6 +123,33 @@ class SearchTests(ConnectionTests):
         self.assertEqual(error.code, 10)
         self.assertTrue(connection.alive)
         self.assertEqual(evil.accepted, 0)
+
+    async def test_ten_thousand_results_to_a_search_of_size_two(self) -> None:
+        """S-DIR-8: what comes after the third entry is dropped unread, and the connection serves on.
+
+        Bad input: 10,000 results to a search of size 2
+        """
+
+        def flood(peer: LdapPeer, identifier: int, request: Any) -> None:
+            peer.write(pureldap.LDAPMessage(user(), id=identifier).toWire() * 10_000)
+            peer.send(identifier, done())
+
+        server = self.serve(on_search(flood))
+        connection = await self.connect(server)
+        for _ in range(2):
+            answer = await connection.search(SEARCH)
+            self.assertEqual((len(answer.entries), answer.complete), (2, False))
+        self.assertEqual(server.abandoned(), 1)  # the second may still be on its way
+
+    async def test_entry_of_fifty_megabytes(self) -> None:
+        """S-DIR-8: an entry over the limit closes the connection before it is held.
+
+        Bad input: a 50 MB entry
+        """
+        octets = b"\x30\x84" + (50_000_000).to_bytes(4, "big") + b"\x02\x01\x01\x64"
+        connection = await self.connect(self.serve(on_search(raw(octets + b"x" * 100_000))))
+        error = await self.fails(ConnectionLost, connection.search(SEARCH))
+        self.assertIn("too long", str(error))
 
     async def test_no_such_object_to_a_base_search_is_no_entry(self) -> None:
         connection = await self.connect(self.serve(on_search(replies(done(32)))))
@@ -269,7 +307,7 @@ class FuzzTests(SynchronousTestCase):
 
     def feed(self, octets: bytes) -> list[DirectoryError]:
         lost: list[DirectoryError] = []
-        protocol = LdapProtocol("ldap://dc1", lost.append)
+        protocol = LdapProtocol("ldap://dc1", lost.append, lambda: None)
         transport = _Transport(protocol)
         protocol.makeConnection(transport)
         waiting = _Answers(protocol)
@@ -346,7 +384,7 @@ class HandshakeTests(SynchronousTestCase):
     """TLS may be up, or lost, before anybody waits for it."""
 
     def setUp(self) -> None:
-        self.protocol = LdapProtocol("ldaps://dc1", lambda why: None)
+        self.protocol = LdapProtocol("ldaps://dc1", lambda why: None, lambda: None)
 
     def test_already_completed(self) -> None:
         self.protocol.handshakeCompleted()
@@ -356,6 +394,109 @@ class HandshakeTests(SynchronousTestCase):
         self.protocol.connectionLost(Failure(ConnectionDone()))
         error = self.failureResultOf(self.protocol.handshake(), ConnectionLost).value
         self.assertEqual(str(error), "ldaps://dc1 lost: ConnectionDone")
+
+
+class AbandonTests(ConnectionTests):
+    async def test_slow_search_is_abandoned_and_the_connection_serves_on(self) -> None:
+        """S-DIR-1: a search over its time is abandoned; others go on, and its late answer is nobody's.
+
+        Bad input: a directory that answers after 30 s
+        """
+        held: list[tuple[LdapPeer, int]] = []
+
+        def slow(peer: LdapPeer, identifier: int, request: Any) -> None:
+            if request.filter.assertionValue.value == b"slow":
+                held.append((peer, identifier))
+            else:
+                peer.send(identifier, user(), done())
+
+        server = self.serve(on_search(slow))
+        connection = await self.connect(server)
+        running = Deferred.fromCoroutine(connection.search(Search(BASE, Equals("uid", "slow"), ("uid",))))
+        await deferLater(reactor, SHORT / 2)
+        await connection.search(SEARCH)
+        await self.assertFailure(running, TimedOut)
+        self.assertTrue(connection.alive)
+        ((peer, identifier),) = held
+        peer.send(identifier, user(), user(), done())
+        self.assertEqual(len((await connection.search(SEARCH)).entries), 1)
+        self.assertEqual(server.abandoned(), 1)
+
+    async def test_searches_given_up_fail_at_once(self) -> None:
+        server = self.serve(on_search(silent))
+        connection = await self.connect(server)
+        running = [Deferred.fromCoroutine(connection.search(SEARCH)) for _ in range(3)]
+        connection.give_up_searches(FellSilent("x"))
+        for one in running:
+            await self.assertFailure(one, FellSilent)
+        self.assertTrue(connection.alive)
+
+    async def test_server_that_ends_no_abandoned_search_is_left(self) -> None:
+        """S-DIR-8: what is remembered of abandoned searches is bounded."""
+        connection = await self.connect(self.serve(on_search(silent)))
+        running = [Deferred.fromCoroutine(connection.search(SEARCH)) for _ in range(limits.LDAP_ABANDONED + 1)]
+        connection.give_up_searches(FellSilent("x"))
+        for one in running:
+            await self.assertFailure(one, FellSilent)
+        self.assertFalse(connection.alive)
+
+
+class PageTests(ConnectionTests):
+    def paged(self, pages: int, size: int) -> ScriptedLdap:
+        """Serves that many pages of `size` entries; the cookie is the number of the next one."""
+        self.asked: list[bytes] = []
+
+        def answer(peer: LdapPeer, identifier: int, request: Any) -> None:
+            number = len(self.asked)
+            self.asked.append(peer.controls[0][2])
+            cookie = str(number + 1) if number + 1 < pages else ""
+            entries = [found(f"cn={number}-{place}", cn=[str(place)]) for place in range(size)]
+            peer.send_with(identifier, page_of(cookie), *entries, done())
+
+        return self.serve(on_search(answer))
+
+    async def test_page_and_the_next(self) -> None:
+        """RFC 2696: the cookie of an answer asks for the next page; the last one has none."""
+        connection = await self.connect(self.paged(2, 3))
+        first = await connection.page(SEARCH, 3)
+        self.assertEqual((len(first.entries), first.cookie), (3, b"1"))
+        second = await connection.page(SEARCH, 3, first.cookie)
+        self.assertEqual((len(second.entries), second.cookie), (3, b""))
+        self.assertEqual(self.asked, [b"\x30\x05\x02\x01\x03\x04\x00", b"\x30\x06\x02\x01\x03\x04\x011"])
+
+    async def test_page_over_its_size_is_a_fault(self) -> None:
+        connection = await self.connect(self.paged(1, 5))
+        await self.fails(ServerFault, connection.page(SEARCH, 3))
+
+    async def test_control_that_is_none_breaks_the_protocol(self) -> None:
+        for value in (b"", b"\x30\x00", b"\x02\x01\x00"):
+            control = ((b"1.2.840.113556.1.4.319", None, value),)
+            server = self.serve(on_search(lambda peer, i, _, c=control: peer.send_with(i, c, done())))
+            connection = await self.connect(server)
+            await self.fails(ConnectionLost, connection.page(SEARCH, 3))
+
+
+class RootDseTests(ConnectionTests):
+    async def test_active_directory(self) -> None:
+        root = found(
+            "",
+            defaultNamingContext=[BASE],
+            configurationNamingContext=[f"CN=Configuration,{BASE}"],
+            dnsHostName=["dc1.fourthcoffee.com"],
+            isGlobalCatalogReady=["TRUE"],
+            dsServiceName=[f"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Chicago,CN=Sites,CN=Configuration,{BASE}"],
+        )
+        server = self.serve(on_search(replies(root, done())))
+        says = await (await self.connect(server)).root_dse()
+        self.assertEqual((says.default_naming_context, says.dns_host_name), (BASE, "dc1.fourthcoffee.com"))
+        self.assertEqual((says.site, says.is_global_catalog), ("Chicago", True))
+        self.assertEqual(server.searches()[0].baseObject, b"")
+
+    async def test_server_that_says_nothing_or_nonsense(self) -> None:
+        for entries in ((), (found("", dsServiceName=["x", "y"], dnsHostName=[b"\xff"]),)):
+            server = self.serve(on_search(replies(*entries, done())))
+            says = await (await self.connect(server)).root_dse()
+            self.assertEqual((says.site, says.is_global_catalog), ("", None))
 
 
 class ErrorTests(TestCase):

@@ -53,3 +53,17 @@ class DomainsTests(SynchronousTestCase):
     def test_naming_context_that_is_no_dn_is_refused(self) -> None:
         with self.assertRaises(ValueError):
             _domains(FC="fourthcoffee.com")
+
+    def test_learned_domains_are_known_by_both_names(self) -> None:
+        learned = {"west": _WEST, "west.fourthcoffee.com": _WEST, "fourthc": _BASE.lower(), "far": "DC=far"}
+        domains = Domains.read(DirectorySection((), _BASE), "", learned)
+        self.assertEqual((domains.base_of("WEST"), domains.base_of("west.FourthCoffee.com")), (_WEST, _WEST))
+        self.assertEqual(domains.base_of("FOURTHC"), _BASE)  # one spelling for one context
+        self.assertTrue(domains.owns("FOURTHC", f"cn=a,{_BASE}"))
+        self.assertFalse(domains.owns("FOURTHC", f"cn=a,{_WEST}"))
+        self.assertIsNone(domains.base_of("far"))  # not below the base
+
+    def test_configured_domains_win(self) -> None:
+        staff = f"OU=Staff,{_BASE}"
+        domains = Domains.read(DirectorySection((), _BASE, domains={"FC": staff}), "", {"fc": _BASE, "west": _WEST})
+        self.assertEqual((domains.base_of("fc"), domains.base_of("west")), (staff, _WEST))

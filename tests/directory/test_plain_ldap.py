@@ -11,7 +11,7 @@ from exfront.directory.entry import Entry
 from exfront.directory.plain_ldap import PlainLdap
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
-from exfront.topology import Mailbox
+from exfront.topology import Mailbox, Server, Service, Topology
 from tests.support.searches import entry
 
 _DN = "uid=paula,ou=People,dc=x"
@@ -43,6 +43,36 @@ class PlainLdapTests(SynchronousTestCase):
         )
         expected = Mailbox(_DN, "4d8f8a7e0a0b103f9f3d0123456789ab", "paula", "", "paula", ("p@x", "q@x"), "chicago")
         self.assertEqual(mailbox, expected)
+
+    def test_other_attributes(self) -> None:
+        self.schema = PlainLdap(
+            "mailServer", ("mailUser",), "mailId", ("mail", "mailAlternateAddress"), "principal", "alias", "objectGUID"
+        )
+        for kind, text in (
+            (KeyKind.ACCOUNT, "(mailId=a)"),
+            (KeyKind.ADDRESS, "(|(mail=a)(mailAlternateAddress=a))"),
+            (KeyKind.UPN, "(principal=a)"),
+            (KeyKind.ALIAS, "(alias=a)"),
+        ):
+            self.assertEqual(str(self.schema.filter(LookupKey(kind, "a"))), f"(&(objectClass=mailUser){text})")
+        mailbox = self.read(
+            objectGUID=[b"\xf0\x01"], mailId=["paula"], mail=["p@x"], mailAlternateAddress=["q@x"],
+            principal=["p@y"], alias=["pd"], mailServer=["chicago"],
+        )  # fmt: skip
+        self.assertEqual(mailbox, Mailbox(_DN, "f001", "paula", "p@y", "pd", ("p@x", "q@x"), "chicago"))
+        self.assertEqual(
+            self.schema.attributes,
+            ("objectGUID", "mailId", "mail", "mailAlternateAddress", "principal", "alias", "mailServer"),
+        )
+
+    def test_forms_of_a_home_server(self) -> None:
+        """The value is a server's name, its host, or the host and a port of the [[server]] that is meant."""
+        first = Server("one", "mail.x", imap4=Service(10143))
+        second = Server("two", "mail.x", imap4=Service(20143))
+        topology = Topology((first, second))
+        for value, server in (("two", second), ("mail.x", first), ("MAIL.x:20143", second), (" one ", first),
+                              ("mail.x:30143", None)):  # fmt: skip
+            self.assertEqual(topology.find(self.read(mailHost=[value]).home_server), server, value)
 
     def test_first_of_several_uids_is_the_name(self) -> None:
         self.assertEqual(self.read(uid=["paula", "pd"]).account_name, "paula")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from tests.support.scripted_ldap import (
     friendly,
     on_bind,
     on_search,
+    page_of,
     replies,
     section,
     silent,
@@ -43,7 +45,7 @@ from tests.support.scripted_ldap import (
 
 _SEARCH = Search(BASE, Equals("uid", "a"), ("uid",))
 _SERVICE = f"cn=exfront,{BASE}"
-_MOST = limits.LDAP_RECONNECT_MOST * 2
+_MOST = limits.LDAP_PROBE_MOST * 2
 
 
 class SearchConnectionTests(TestCase):
@@ -51,7 +53,7 @@ class SearchConnectionTests(TestCase):
 
     def setUp(self) -> None:
         self.time: Any = reactor
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {"search_connections": 1}
         self.times = LimitsSection(ldap_bind_time=0.5, ldap_search_time=0.5, ldap_tls_time=0.5)
 
     def serve(self, answer: Answer = friendly) -> ScriptedLdap:
@@ -137,7 +139,7 @@ class LossTests(SearchConnectionTests):
 
     async def test_silent_first_server(self) -> None:
         """S-DIR-1: with a silent server first in the list the answer comes from the second."""
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         first, second = self.serve(silent), self.serve()
         answer = await self.connect_to(first, second).search(_SEARCH)
         self.assertEqual(answer.server, str(second.url))
@@ -173,7 +175,7 @@ class LossTests(SearchConnectionTests):
         self.assertIs(await self.refused(self.connect_to(server)), DIRECTORY_DOWN)
 
     async def test_garbage_from_the_first_server(self) -> None:
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         first, second = self.serve(lambda peer, _i, _r: peer.write(b"SSH-2.0-x\r\n")), self.serve()
         self.assertEqual((await self.connect_to(first, second).search(_SEARCH)).server, str(second.url))
 
@@ -192,10 +194,109 @@ class LossTests(SearchConnectionTests):
         self.assertEqual(len((await connection.search(_SEARCH)).entries), 1)
 
 
+class FailoverTests(SearchConnectionTests):
+    """Two servers, and one of them fails under way."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.times = LimitsSection(ldap_search_time=4.0)
+
+    async def test_searches_at_a_silent_server_are_repeated_before_their_time_is_over(self) -> None:
+        """S-DIR-13: searches in flight at a server that falls silent are repeated once at another one.
+
+        Bad input: a directory that accepts and stays silent
+        """
+        first, second = self.serve(on_search(silent)), self.serve()
+        connection = self.connect_to(first, second)
+        running = [Deferred.fromCoroutine(connection.search(_SEARCH)) for _ in range(10)]
+        self.assertEqual({(await one).server for one in running}, {str(second.url)})
+        self.assertEqual((len(first.searches()), len(second.searches())), (10, 10))
+        self.assertEqual(connection.servers.health(first.url).state, "degraded")
+        self.assertEqual(first.abandoned(), 10)
+
+    async def test_searches_lost_with_a_server_go_to_the_other(self) -> None:
+        """S-DIR-13: repeated on another server when the connection breaks.
+
+        Bad input: a directory that closes mid-answer
+        """
+
+        def half(peer: LdapPeer, _identifier: int, _request: Any) -> None:
+            peer.write(b"\x30\x20\x02")
+            peer.close()
+
+        first, second = self.serve(on_search(half)), self.serve()
+        connection = self.connect_to(first, second)
+        running = [Deferred.fromCoroutine(connection.search(_SEARCH)) for _ in range(5)]
+        self.assertEqual({(await one).server for one in running}, {str(second.url)})
+
+    async def test_garbage_and_foreign_message_ids_go_to_the_other(self) -> None:
+        """S-DIR-8: a server that breaks the protocol is left for the next one.
+
+        Bad input: non-BER garbage, a result for another message id
+        """
+        for octets in (b"\xff\xfe\xfd", b"\x30\x0c\x02\x01\x63\x65\x07\x0a\x01\x00\x04\x00\x04\x00"):
+            first, second = self.serve(on_search(lambda peer, _i, _r, o=octets: peer.write(o))), self.serve()
+            self.assertEqual((await self.connect_to(first, second).search(_SEARCH)).server, str(second.url))
+
+    async def test_back_to_the_preferred_server_when_it_serves_again(self) -> None:
+        """S-DIR-2: probed after a pause, and used again when it serves."""
+        self.time = HeldTime()
+        first, second = self.serve(), self.serve()
+        await first.stop()
+        connection = self.connect_to(first, second)
+        connection.start()
+        self.assertEqual((await connection.search(_SEARCH)).server, str(second.url))
+        first.start_again()
+        self.assertEqual((await connection.search(_SEARCH)).server, str(second.url))
+        for _ in range(100):
+            self.time.clock.advance(1)
+            await deferLater(reactor, 0.005)
+            if connection.servers.health(first.url).state == "healthy":
+                break
+        self.assertEqual((await connection.search(_SEARCH)).server, str(first.url))
+
+    async def test_pool_holds_the_configured_connections(self) -> None:
+        self.settings = {"search_connections": 3}
+        server = self.serve()
+        connection = self.connect_to(server)
+        connection.start()
+        for _ in range(100):
+            await deferLater(reactor, 0.01)
+        self.assertEqual(server.accepted, 3)
+        (state,) = connection.servers.states()
+        self.assertIsNotNone(state.root)
+
+    async def test_pages_from_one_server(self) -> None:
+        """RFC 2696: all entries, in the order of the pages; each page is another turn of the loop."""
+        cookies = iter(["a", "b", ""])
+
+        def answer(peer: LdapPeer, identifier: int, request: Any) -> None:
+            peer.send_with(identifier, page_of(next(cookies)), user(), user(), done())
+
+        connection = self.connect_to(self.serve(on_search(answer)))
+        sizes = [len(entries) async for entries in connection.pages(_SEARCH, 2)]
+        self.assertEqual(sizes, [2, 2, 2])
+
+    async def test_pages_cut_short_are_a_refusal(self) -> None:
+        cookies = iter(["a"])
+
+        def answer(peer: LdapPeer, identifier: int, request: Any) -> None:
+            cookie = next(cookies, None)
+            if cookie is None:
+                peer.close()
+            else:
+                peer.send_with(identifier, page_of(cookie), user(), done())
+
+        pages = self.connect_to(self.serve(on_search(answer))).pages(_SEARCH, 2)
+        self.assertEqual(len(await anext(pages)), 1)
+        with self.assertRaises(Refused):
+            await anext(pages)
+
+
 class ServiceBindTests(SearchConnectionTests):
     async def test_bound_as_the_service_account_and_nobody_else(self) -> None:
         """S-AUTH-2: the search connection binds once, as the service account."""
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         server = self.serve()
         connection = self.connect_to(server)
         for _ in range(3):
@@ -210,7 +311,7 @@ class ServiceBindTests(SearchConnectionTests):
     async def test_refused_service_account_is_tried_once_a_minute(self) -> None:
         """S-DIR-3: a thousand logins with a wrong service password are one bind a minute."""
         self.time = HeldTime()
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         server = self.serve(on_bind(replies(bound(49, "data 52e"))))
         connection = self.connect_to(server)
         for _ in range(1000):
@@ -223,7 +324,7 @@ class ServiceBindTests(SearchConnectionTests):
     async def test_corrected_password_is_read_at_the_next_try(self) -> None:
         self.time = HeldTime()
         file = self.password_file("wrong")
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": file}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": file}
 
         def check(peer: LdapPeer, identifier: int, request: Any) -> None:
             peer.send(identifier, bound(0 if request.auth == b"right" else 49))
@@ -237,18 +338,18 @@ class ServiceBindTests(SearchConnectionTests):
     async def test_password_that_cannot_be_read_or_is_empty_never_binds(self) -> None:
         """S-AUTH-1: an empty service password would bind as anonymous."""
         for file in (None, Path("/nonexistent/password"), self.password_file(""), self.password_file("\n")):
-            self.settings = {"bind_dn": _SERVICE, "bind_password_file": file}
+            self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": file}
             server = self.serve()
             self.assertIs(await self.refused(self.connect_to(server)), SERVICE_BIND_REFUSED)
             self.assertEqual(server.binds(), [])
 
     async def test_busy_server_is_no_refusal(self) -> None:
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         first, second = self.serve(on_bind(replies(bound(51)))), self.serve()
         self.assertEqual((await self.connect_to(first, second).search(_SEARCH)).server, str(second.url))
 
     async def test_second_server_when_the_first_refuses_the_account(self) -> None:
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         first, second = self.serve(on_bind(replies(bound(49)))), self.serve()
         self.assertEqual((await self.connect_to(first, second).search(_SEARCH)).server, str(second.url))
 
@@ -259,6 +360,12 @@ class BackgroundTests(SearchConnectionTests):
     def setUp(self) -> None:
         super().setUp()
         self.time = HeldTime()
+        self.tries: list[float] = []
+
+    def refuse(self, host: str, port: int, factory: Any, **more: object) -> None:
+        """In place of connectTCP: the port is closed."""
+        self.tries.append(self.time.seconds())
+        _refuse(host, port, factory)
 
     async def accepted(self, server: ScriptedLdap, count: int) -> None:
         for _ in range(200):
@@ -285,16 +392,15 @@ class BackgroundTests(SearchConnectionTests):
 
     async def test_keeps_trying_with_growing_pauses(self) -> None:
         server = self.serve()
-        really_connect, self.time.connectTCP = self.time.connectTCP, _refuse
+        really_connect, self.time.connectTCP = self.time.connectTCP, self.refuse
         self.connect_to(server).start()
-        pauses = []
-        for _ in range(12):
-            (call,) = self.time.clock.getDelayedCalls()
-            pauses.append(call.getTime() - self.time.clock.seconds())
-            self.time.clock.advance(pauses[-1])
-        self.assertLess(pauses[0], 2)
-        self.assertGreater(pauses[-1], limits.LDAP_RECONNECT_MOST / 2)
-        self.assertLess(max(pauses), limits.LDAP_RECONNECT_MOST * 1.25 + 0.1)
+        for _ in range(4000):
+            self.time.clock.advance(1.0)
+        pauses = [later - earlier for earlier, later in pairwise(self.tries)]
+        self.assertLessEqual(pauses[0], limits.LDAP_PROBE_FIRST * 1.25 + 1)
+        self.assertGreaterEqual(pauses[0], limits.LDAP_PROBE_FIRST * 0.75)
+        self.assertGreaterEqual(pauses[-1], limits.LDAP_PROBE_MOST * 0.75)
+        self.assertLessEqual(max(pauses), limits.LDAP_PROBE_MOST * 1.25 + 1)
         self.time.connectTCP = really_connect
         self.time.clock.advance(_MOST)
         await self.accepted(server, 1)
@@ -321,7 +427,7 @@ class BackgroundTests(SearchConnectionTests):
         await self.accepted(server, 1)
 
     async def test_stop_while_connecting(self) -> None:
-        self.settings = {"bind_dn": _SERVICE, "bind_password_file": self.password_file()}
+        self.settings = {"search_connections": 1, "bind_dn": _SERVICE, "bind_password_file": self.password_file()}
         server = self.serve(silent)
         connection = self.connect_to(server)
         connection.start()

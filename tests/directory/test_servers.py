@@ -36,8 +36,6 @@ from tests.support.held_time import HeldTime
 from tests.support.process import free_port
 from tests.support.scripted_ldap import BASE, ScriptedLdap, friendly, section
 
-_MOST = limits.LDAP_RECONNECT_MOST * 1.25 + 1  # no back-off lasts longer
-
 
 def closed_port() -> LdapUrl:
     """Where nobody listens."""
@@ -78,41 +76,96 @@ class ServersTests(TestCase):
         second = self.serve()
         self.assertEqual(await self.opened(self.servers(closed_port(), second.url)), second.url)
 
-    async def test_server_that_failed_rests(self) -> None:
+    async def test_refused_connection_puts_a_server_out(self) -> None:
+        """S-DIR-2: out after one refused connect; it is used again once a connection to it was made."""
         first, second = self.serve(), self.serve()
         servers = self.servers(first.url, second.url)
-        servers.failed(first.url, ConnectionLost("x"))
+        servers.failed(first.url, Unreachable("x"))
+        self.assertEqual(servers.health(first.url).state, "down")
+        self.time.clock.advance(1000)
         self.assertEqual(await self.opened(servers), second.url)
-        self.time.clock.advance(limits.LDAP_RECONNECT_FIRST + 0.1)
+        (await servers.open_at(first.url)).abort()
+        self.assertEqual(servers.health(first.url).state, "healthy")
         self.assertEqual(await self.opened(servers), first.url)
 
-    async def test_rest_doubles_up_to_its_ceiling(self) -> None:
-        first, second = self.serve(), self.serve()
-        servers = self.servers(first.url, second.url)
-        for _ in range(4):
-            servers.failed(first.url, ConnectionLost("x"))
-        self.time.clock.advance(7.9)
-        self.assertEqual(await self.opened(servers), second.url)
-        self.time.clock.advance(0.2)
-        self.assertEqual(await self.opened(servers), first.url)
-        for _ in range(50):
-            servers.failed(first.url, ConnectionLost("x"))
-        self.time.clock.advance(_MOST)
-        self.assertEqual(await self.opened(servers), first.url)
+    def test_two_time_outs_in_a_row_put_a_server_out(self) -> None:
+        """S-DIR-2: out after two time-outs in a row, and not after two with an answer between them."""
+        servers = self.servers(closed_port())
+        health = servers.health(servers.urls()[0])
+        connection = Connection("x", LimitsSection(), self.time, health)
+        for errors, state in (((True,), "degraded"), ((True, False, True), "degraded"), ((True, True), "down")):
+            health.opened()
+            for error in errors:
+                health.began(connection)
+                if not error:
+                    health.heard(connection)
+                health.ended(connection, 1.0, TimedOut("x") if error else None)
+            self.assertEqual(health.state, state, errors)
 
-    async def test_when_all_rest_the_one_tried_longest_ago_is_tried(self) -> None:
+    def test_probe_pauses_double_to_their_ceiling(self) -> None:
+        """S-DIR-2: one probe after 10 s, doubling to 300 s, with jitter."""
+        servers = self.servers(closed_port())
+        health = servers.health(servers.urls()[0])
+        pauses = []
+        for _ in range(8):
+            servers.failed(health.url, Unreachable("x"))
+            pauses.append(health.probe_at - self.time.seconds())
+        self.assertEqual(pauses, [10, 20, 40, 80, 160, 300, 300, 300])
+        servers.random = health.random = lambda: 1.0
+        servers.failed(health.url, Unreachable("x"))
+        self.assertEqual(health.probe_at - self.time.seconds(), 375)
+
+    def test_silent_server_is_degraded_until_it_speaks(self) -> None:
+        """S-DIR-1: a server that owes answers and says nothing for a second is asked only when there is no other."""
+        servers = self.servers(closed_port(), closed_port())
+        first, second = servers.urls()
+        health = servers.health(first)
+        connection = Connection("x", LimitsSection(), self.time, health)
+        health.began(connection)
+        self.time.clock.advance(limits.LDAP_SILENCE_TIME / 2)
+        health.heard(connection)
+        self.time.clock.advance(limits.LDAP_SILENCE_TIME * 0.9)
+        self.assertEqual(servers.candidates(), [first, second])
+        self.time.clock.advance(limits.LDAP_SILENCE_TIME * 0.2)
+        self.assertEqual(health.state, "degraded")
+        self.assertEqual(servers.candidates(), [second, first])
+        health.heard(connection)
+        self.assertEqual(health.state, "healthy")
+        health.ended(connection, 2.5, None)
+        self.assertEqual(servers.candidates(), [first, second])
+        self.assertEqual(self.time.clock.getDelayedCalls(), [])
+
+    async def test_when_all_are_out_the_one_tried_longest_ago_is_tried(self) -> None:
+        """S-DIR-2: when all are out, the least recent is tried."""
         first, second = self.serve(), self.serve()
         servers = self.servers(first.url, second.url)
         self.assertEqual(await self.opened(servers), first.url)
         self.time.clock.advance(100)
         for server in (first, second):
-            servers.failed(server.url, ConnectionLost("x"))
+            servers.failed(server.url, Unreachable("x"))
         self.assertEqual(await self.opened(servers), second.url)
+
+    async def test_states_for_people(self) -> None:
+        server, gone = self.serve(), closed_port()
+        servers = self.servers(gone, server.url)
+        self.time.clock.advance(5)
+        await self.opened(servers)
+        down, up = servers.states()
+        self.assertEqual((down.url, down.state, down.since, down.failures), (str(gone), "down", 5.0, 1))
+        self.assertIn("ConnectionRefused", down.error)
+        self.assertEqual((up.state, up.since, up.error, up.in_flight, up.tried), ("healthy", 5.0, "", 0, 5.0))
+
+    def test_configuration_is_read_from_the_domain_of_a_catalog(self) -> None:
+        urls = (LdapUrl("ldap", "dc1", 3268), LdapUrl("ldaps", "dc2", 3269), LdapUrl("ldap", "dc3", 1389))
+        servers = self.servers(*urls)
+        self.assertEqual(servers.urls("users"), urls)
+        ports = [url.port for url in servers.urls("configuration")]
+        self.assertEqual(ports, [389, 636, 1389])
 
     async def test_resting_server_is_tried_when_the_others_fail(self) -> None:
         second = self.serve()
         servers = self.servers(closed_port(), second.url)
-        servers.failed(second.url, ConnectionLost("x"))
+        servers.failed(second.url, Unreachable("x"))
         self.assertEqual(await self.opened(servers), second.url)
 
     async def test_dead_directory_is_tried_once_a_second(self) -> None:

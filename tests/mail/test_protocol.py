@@ -38,6 +38,7 @@ from exfront.reasons import (
 )
 from exfront.topology import Service
 from tests.mail.connection import FLOOR, MailConnection
+from tests.support.directory import mailbox
 from tests.support.steps import SmallWorld, server
 from tests.support.transport import MemoryTransport
 
@@ -286,6 +287,57 @@ class FailureTests(Tests):
                     answer, b"a NO [AUTHORIZATIONFAILED] This user may not act for that one. (XF-AUTHZ)\r\n"
                 )
                 self.assertEqual(c.records[0].reason, AUTHORIZATION_FAILED)
+
+
+class MovedTests(Tests):
+    """alice's mailbox leaves chicago for dallas while chicago is still known for it."""
+
+    def setUp(self) -> None:
+        world = SmallWorld()
+        world.directory.remembers = True
+        self.c = MailConnection(world=world)
+        self.c.say(LOGIN)
+        self.directory = world.directory
+        self.directory.asked.clear()
+
+    def refused_by_chicago(self) -> None:
+        self.c.back_end_says(GREETING)
+        self.c.back_end_says(b"L NO wrong password\r\n")
+
+    def test_a_mailbox_that_moved_is_reached_in_the_same_log_on(self) -> None:
+        """S-ROUTE-10: one more look-up, one more try, before the client is answered."""
+        self.directory.entries[0] = mailbox("alice", "dallas")
+        self.refused_by_chicago()
+        self.assertEqual(self.c.transport.take(), b"")
+        self.assertEqual([to.relay.server.name for to in self.c.world.dialer.dialled], ["chicago", "dallas"])
+        self.assertEqual(self.c.back_end_says(GREETING), b'L LOGIN "alice" "secret-alice"\r\n')
+        self.c.back_end_says(b"L OK [CAPABILITY A] x\r\n")
+        self.assertEqual(self.c.transport.take(), b"a OK [CAPABILITY A] Logged on.\r\n")
+        self.assertEqual((len(self.directory.asked), len(self.c.world.passwords.checked)), (1, 1))
+        self.c.transport.peer_closes()
+        self.c.back_end.peer_closes()
+        self.assertEqual([(record.back_end, record.reason) for record in self.c.records], [("dallas", None)])
+
+    def test_one_that_did_not_move_is_refused_after_one_look(self) -> None:
+        """S-ROUTE-10: same place: the answer stands."""
+        self.refused_by_chicago()
+        self.assertEqual(self.c.transport.take(), unavailable(BACK_END_AUTH_MISMATCH))
+        self.assertEqual((len(self.directory.asked), len(self.c.world.dialer.dialled)), (1, 1))
+
+    def test_a_second_refusal_is_the_last(self) -> None:
+        """S-ROUTE-10: one more try, not two."""
+        self.directory.entries[0] = mailbox("alice", "dallas")
+        self.refused_by_chicago()
+        self.directory.entries[0] = mailbox("alice", "chicago")
+        self.c.back_end_says(GREETING)
+        self.c.back_end_says(b"L NO wrong password\r\n")
+        self.assertEqual(self.c.transport.take(), unavailable(BACK_END_AUTH_MISMATCH))
+        self.assertEqual(len(self.c.world.dialer.dialled), 2)
+
+    def test_a_server_that_is_only_busy_has_the_mailbox(self) -> None:
+        self.c.back_end_says(GREETING)
+        self.c.back_end_says(b"L NO [UNAVAILABLE] later\r\n")
+        self.assertEqual((len(self.directory.asked), len(self.c.world.dialer.dialled)), (0, 1))
 
 
 class BackEndTests(Tests):

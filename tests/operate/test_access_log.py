@@ -42,8 +42,12 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(
             line,
             "1970-01-12 13:46:40.250 5e55 192.0.2.7:5000 imap4 imap4@0.0.0.0:143 alice - - - - - chicago NO - "
-            "XF-BE-REFUSED connection+refused 12 34 0.000000 0.500000 0.250000 - - - -\n",
+            "XF-BE-REFUSED connection+refused 12 34 0.000000 0.500000 0.250000 - - - - -\n",
         )
+
+    def test_whence_the_location_was_known_stands_in_it(self) -> None:
+        """S-DIR-5: a stale one is marked."""
+        self.assertEqual(json.loads(json_line(record(location="stale")))["x-location"], "stale")
 
     def test_hostile_text_stays_one_field_of_one_line(self) -> None:
         """S-HTTP-40: controls, quotes and backslashes are escaped, long values cut."""
@@ -51,7 +55,7 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(line.count("\n"), 1)
         self.assertIn(r"a\x0d\x0ab+\x22c\x22+\x5c+\x1b]0;x\x07\x85\x2028", line)
         self.assertLess(len(line), 1500)
-        self.assertEqual(len(line.split(" ")), 26)
+        self.assertEqual(len(line.split(" ")), 27)
 
     def test_json_holds_the_same(self) -> None:
         """S-HTTP-40: JSON escapes by itself."""

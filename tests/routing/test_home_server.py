@@ -7,7 +7,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.decision import Refuse, Relay
 from exfront.facts import ANONYMOUS, Facts, Identity, Policy, World
-from exfront.reasons import NO_MAILBOX, PROTOCOL_NOT_SERVED, SERVER_UNKNOWN, Reason
+from exfront.reasons import (
+    APPLICATION_OFF,
+    NO_MAILBOX,
+    PROTOCOL_NOT_SERVED,
+    PROTOCOL_OFF,
+    SERVER_UNKNOWN,
+    WRONG_PASSWORD,
+    Reason,
+)
 from exfront.routing import decide
 from exfront.topology import Protocol, Server, Service, Topology
 from tests.support.directory import mailbox
@@ -53,6 +61,13 @@ class RelayTests(SynchronousTestCase):
     def test_server_named_by_a_virtual_directory(self) -> None:
         facts = Facts("http", ANONYMOUS, None, named_server="chicago")
         self.assertIs(self.relayed(facts).server, _CHICAGO)
+
+    def test_a_stale_location_is_told(self) -> None:
+        """S-DIR-5: marked in what led to the decision."""
+        facts = _facts("chicago")
+        self.assertNotIn("stale location", [why.rule for why in self.relayed(facts).because])
+        stale = evolve(facts, mailbox=mailbox("bob", "chicago", stale=True))
+        self.assertEqual(self.relayed(stale).because[0].rule, "stale location")
 
     def test_mailbox_wins_over_the_virtual_directory(self) -> None:
         self.assertIs(self.relayed(evolve(_facts("dallas"), named_server="chicago")).server, _DALLAS)
@@ -101,3 +116,52 @@ class RefuseTests(SynchronousTestCase):
     def test_protocol_that_the_server_does_not_have(self) -> None:
         self.refused(_facts("chicago", "pop3"), PROTOCOL_NOT_SERVED)
         self.refused(_facts("dallas", "http"), PROTOCOL_NOT_SERVED)
+
+
+class TopologyTests(SynchronousTestCase):
+    """Servers that the directory's topology names and the configuration does not."""
+
+    def decision(self, host: str) -> Relay | Refuse:
+        server = Server("BOSTON", host, imap4=Service(143), listed=False, site="East")
+        return decide(_facts("boston"), World(Topology((server,)), _WORLD.policy))
+
+    def test_allowed_by_a_suffix(self) -> None:
+        for host, wanted in (
+            ("boston.fourthcoffee.com", "boston.fourthcoffee.com"),
+            ("boston", "boston.fourthcoffee.com"),
+        ):
+            relay = self.decision(host)
+            assert isinstance(relay, Relay), host
+            self.assertEqual((relay.server.host, relay.server.site), (wanted, "East"))
+
+    def test_not_allowed(self) -> None:
+        """S-DIR-4: that the directory's topology has a server does not allow it."""
+        for host in ("boston.evil.example", "169.254.169.254", "evilfourthcoffee.com", "be1@fourthcoffee.com"):
+            refuse = self.decision(host)
+            assert isinstance(refuse, Refuse), host
+            self.assertIs(refuse.reason, SERVER_UNKNOWN)
+
+
+class SwitchTests(SynchronousTestCase):
+    def reason(self, off: str, protocol: Protocol, application: str = "") -> Reason | None:
+        account = evolve(mailbox("bob", "chicago"), switched_off=frozenset((off,)))
+        decision = decide(Facts(protocol, Identity(account), account, application), _WORLD)
+        return decision.reason if isinstance(decision, Refuse) else None
+
+    def test_protocol_switched_off_for_the_user(self) -> None:
+        for off, protocol, application, reason in (
+            ("imap4", "imap4", "", PROTOCOL_OFF),
+            ("pop3", "imap4", "", None),
+            ("http", "http", "exchange", APPLICATION_OFF),
+            ("owa", "http", "owa", APPLICATION_OFF),
+            ("owa", "http", "public", None),
+            ("imap4", "http", "owa", None),
+            ("activesync", "http", "activesync", APPLICATION_OFF),
+        ):
+            self.assertIs(self.reason(off, protocol, application), reason, (off, protocol, application))
+
+    def test_mail_clients_are_told_what_a_wrong_password_is_told(self) -> None:
+        """S-AUTH-6: who may not use a protocol cannot tell that from a wrong password."""
+        self.assertEqual(PROTOCOL_OFF.imap_text(), WRONG_PASSWORD.imap_text())
+        self.assertEqual(PROTOCOL_OFF.pop3_text(), WRONG_PASSWORD.pop3_text())
+        self.assertNotEqual(PROTOCOL_OFF.code, WRONG_PASSWORD.code)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from exfront.because import Trace
-from exfront.interfaces import ICheckPasswords, IDirectory
+from exfront.interfaces import MISS, ICheckPasswords, IDirectory, Miss
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import AMBIGUOUS_LOGIN, WRONG_PASSWORD, Reason, Refused
 from exfront.secret import Secret
@@ -42,11 +42,24 @@ def _values(entry: Mailbox, kind: KeyKind) -> Iterable[str]:
 @implementer(IDirectory)
 @define(eq=False)
 class MemoryDirectory:
-    """Finds among `entries`; `fault` fails every look-up; `asked` are the keys of all look-ups so far."""
+    """Finds among `entries`; `fault` fails every look-up; `asked` are the keys of all look-ups so far.
+
+    With `remembers` set, what was found stays known until it is forgotten.
+    """
 
     entries: list[Mailbox] = field(factory=list)
     fault: BaseException | None = None
     asked: list[tuple[LookupKey, ...]] = field(factory=list)
+    remembers: bool = False
+    _known: dict[tuple[LookupKey, ...], Mailbox] = field(factory=dict)
+
+    def cached_find(self, keys: Sequence[LookupKey]) -> Mailbox | Miss | None:
+        return self._known.get(tuple(keys), MISS)
+
+    def forget(self, mailbox: Mailbox) -> bool:
+        before = len(self._known)
+        self._known = {keys: known for keys, known in self._known.items() if known.account_id != mailbox.account_id}
+        return len(self._known) < before
 
     def find(self, keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
         self.asked.append(tuple(keys))
@@ -57,6 +70,8 @@ class MemoryDirectory:
             if len(found) > 1:
                 return fail(Refused(AMBIGUOUS_LOGIN))
             if found:
+                if self.remembers:
+                    self._known[tuple(keys)] = found[0]
                 return succeed(found[0])
         return succeed(None)
 

@@ -15,12 +15,19 @@ from tests.support.process import Address, Daemon, free_port, wait_until
 
 Section = Mapping[str, Any]
 
+# All clients of a test run come from one address: its failures must not delay the next test's.
+UNGUARDED: Section = {
+    "failure_delay": 0.0, "failures_per_network": 1_000_000, "failure_memory_time": 0.0, "lockout_threshold": 999,
+    "failures_per_account": 1_000, "credential_cache_time": 0.0,
+}  # fmt: skip
+
 _LISTEN = "0A"  # of the states in /proc/net/tcp
 _GONE = ("06", "07")  # TIME_WAIT, CLOSE: the kernel's business
 
 
 class ExFront:
-    """One process. `settings` are the sections of exfront.toml; [[listener]], [log] and [control] are added here.
+    """One process. `settings` are the sections of exfront.toml; [[listener]], [log], [control] and [authentication]
+    are added here.
 
     `listeners` maps a name of the test's choice to a [[listener]] without its address; `ports` says where each is.
     """
@@ -37,6 +44,7 @@ class ExFront:
         sections: dict[str, Any] = {
             "log": {"access": str(self._access), "format": "json"},
             "control": {"allow_root": True},
+            "authentication": UNGUARDED,
             **settings,
             "listener": [
                 {**section, "address": f"{address}:{self.ports[name]}"} for name, section in listeners.items()

@@ -29,6 +29,7 @@ class LdapPeer(Protocol):
     def __init__(self, server: ScriptedLdap) -> None:
         self.server = server
         self._frames = Frames()
+        self.controls: Any = ()  # of the request that is answered now
 
     def dataReceived(self, data: bytes) -> None:
         """Requests go to the script; what is none, like a TLS handshake to a server without, is kept and ignored."""
@@ -36,7 +37,9 @@ class LdapPeer(Protocol):
             for message in self._frames.feed(data):
                 decoded, _ = pureber.berDecodeObject(LDAPClient.berdecoder, message)
                 self.server.requests.append(decoded.value)
-                self.server.answer(self, decoded.id, decoded.value)
+                self.controls = decoded.controls
+                if not isinstance(decoded.value, pureldap.LDAPAbandonRequest):
+                    self.server.answer(self, decoded.id, decoded.value)
         except BadFrame:
             self.server.noise += data
 
@@ -46,6 +49,11 @@ class LdapPeer(Protocol):
     def send(self, identifier: int, *operations: Any) -> None:
         """Answers to the request `identifier`, in one write."""
         self.write(b"".join(pureldap.LDAPMessage(operation, id=identifier).toWire() for operation in operations))
+
+    def send_with(self, identifier: int, controls: Any, *operations: Any) -> None:
+        """The same, with controls on the last one."""
+        self.send(identifier, *operations[:-1])
+        self.write(pureldap.LDAPMessage(operations[-1], controls=controls, id=identifier).toWire())
 
     def write(self, octets: bytes) -> None:
         """Octets as they are."""
@@ -104,6 +112,10 @@ class ScriptedLdap(Factory[LdapPeer]):
         """Each search that came."""
         return [request for request in self.requests if isinstance(request, pureldap.LDAPSearchRequest)]
 
+    def abandoned(self) -> int:
+        """How many searches were abandoned."""
+        return sum(isinstance(request, pureldap.LDAPAbandonRequest) for request in self.requests)
+
     def close_connections(self) -> None:
         """Close all connections; listen on."""
         for peer in tuple(self.open):
@@ -149,6 +161,12 @@ def found(name: str, **attributes: Sequence[str | bytes]) -> Any:
 def done(code: int = 0, message: str = "") -> Any:
     """The end of a search's answer."""
     return pureldap.LDAPSearchResultDone(resultCode=code, errorMessage=message)
+
+
+def page_of(cookie: str) -> Any:
+    """The control of a page, with the next one's cookie (RFC 2696)."""
+    value = pureber.BERSequence([pureber.BERInteger(0), pureber.BEROctetString(cookie)]).toWire()
+    return ((b"1.2.840.113556.1.4.319", None, value),)
 
 
 def reference(url: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -41,13 +41,20 @@ class MemorySearches:
             await self._held[-1]
         if self.fault is not None:
             raise self.fault
+        found = self.matching(search)
+        return SearchAnswer(tuple(found[: limits.LDAP_SIZE_LIMIT]), len(found) <= limits.LDAP_SIZE_LIMIT, 0, "memory")
+
+    async def pages(self, search: Search, page_size: int = limits.LDAP_PAGE_SIZE) -> AsyncIterator[tuple[Entry, ...]]:
+        """All in one page."""
+        self.asked.append(search)
+        yield tuple(self.matching(search))
+
+    def matching(self, search: Search) -> list[Entry]:
+        """All entries that `search` means, with the attributes that it wants."""
         found = [entry for entry in self.entries if _in_scope(entry, search) and _matches(entry, search.filter)]
         wanted = {name.lower() for name in search.attributes}
-        cut = [
-            Entry(one.dn, {name: value for name, value in one.attributes.items() if name in wanted})
-            for one in found[: limits.LDAP_SIZE_LIMIT]
-        ]
-        return SearchAnswer(tuple(cut), len(found) <= limits.LDAP_SIZE_LIMIT, 0, "memory")
+        return [Entry(one.dn, {name: value for name, value in one.attributes.items() if name in wanted})
+                for one in found]  # fmt: skip
 
     def release(self) -> None:
         """Let all held searches go on."""

@@ -110,6 +110,16 @@ class LogOnTests(SynchronousTestCase):
         self.assertEqual(self.talk.world.passwords.checked, ["alice", "alice"])
         self.assertEqual(len(self.talk.world.dialer.dialled), 2)
 
+    def test_the_next_request_after_a_refusal_by_the_back_end_goes_where_the_mailbox_is_now(self) -> None:
+        """S-ROUTE-10: the cached location is dropped: one more look-up, and the client's next try arrives."""
+        self.talk.world.directory.remembers = True
+        for home_server in ("chicago", "dallas"):
+            self.talk.world.directory.entries[0] = mailbox("alice", home_server)
+            self.talk.send(request(b"GET /exchange/", ALICE))
+            self.talk.answer(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        servers = [dialled.relay.server.name for dialled in self.talk.world.dialer.dialled]
+        self.assertEqual((servers, len(self.talk.world.directory.asked)), (["chicago", "dallas"], 2))
+
     def test_a_directory_that_is_down_is_no_wrong_password(self) -> None:
         """S-DIR-3: 503 with Retry-After, at once."""
         self.talk.world.directory.fault = reasons.Refused(reasons.DIRECTORY_DOWN)

@@ -1,0 +1,228 @@
+"""Why a log-on goes where it goes: the steps themselves, run with a trace, and what the trace holds in words.
+
+No rule is written here a second time: names, look-up, reading of entries, location and decision are the daemon's own
+objects. The result is made of what JSON can write; operate/explain_text.py is the same for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import define, field, frozen
+
+from exfront.because import Because, Trace
+from exfront.decision import Decision, Refuse, SessionRecord
+from exfront.facts import ANONYMOUS, Facts, Identity
+from exfront.names import BadName, LookupKey, decode, parse_login
+from exfront.operate.plain_values import plain
+from exfront.reasons import BAD_INPUT, NOT_PUBLISHED, PRIVACY_REQUIRED, Reason, Refused
+from exfront.routing import decide
+from exfront.secret import Secret
+from exfront.steps import Steps
+from exfront.topology import Mailbox, Protocol
+from exfront.web.paths import BadPath, checked
+from exfront.web.virtual_sites import VirtualDirectory, VirtualSites
+
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+Report = dict[str, Any]
+
+
+@frozen
+class Question:
+    """What to explain. `url` is of use with http alone: an absolute URL, or a path on the first virtual site."""
+
+    protocol: Protocol
+    login: bytes
+    url: str = ""
+    secret: Secret | None = None
+
+
+@frozen
+class Explainer:
+    """`sites` are those of the HTTP listeners; `cached` tells what is held of a key, `states` how the directory's
+    servers are."""
+
+    steps: Steps
+    sites: VirtualSites
+    cached: Callable[[LookupKey], object] | None = None
+    states: Callable[[], Sequence[object]] = tuple
+
+    async def answer(self, protocol: Protocol, login: bytes, url: str, secret: Secret | None) -> Report:
+        """`explain` in plain values, for the control socket."""
+        return await self.explain(Question(protocol, login, url, secret))
+
+    async def explain(self, question: Question) -> Report:
+        """Take the steps as far as they lead. A refusal is part of the report, never an exception."""
+        run = _Run(self, question)
+        try:
+            await run.take()
+        except Refused as refused:
+            run.report["refused"] = _refused(question.protocol, refused.reason, refused.detail, run.at)
+        run.report["servers"] = plain(self.states())
+        run.report["times"] = {step: round(seconds, 6) for step, seconds in run.record.steps.items()}
+        return run.report
+
+
+@define
+class _Run:
+    """One explanation: the steps in their order, each noting what it saw in the report."""
+
+    explainer: Explainer
+    question: Question
+    report: Report = field(factory=dict)
+    at: str = "authenticate"
+    record: SessionRecord = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        question = self.question
+        self.record = SessionRecord("explain", question.protocol, "control socket")
+        self.report |= {"protocol": question.protocol, "login": decode(question.login), "keys": self._keys()}
+
+    async def take(self) -> None:
+        """The five steps but the first and the last. Raises `Refused`."""
+        directory, named = self._web()
+        identity = await self._identity(directory)
+        await self._prove()
+        self.at = "locate"
+        trace = Trace()
+        try:
+            mailbox = await self.explainer.steps.locate(self.record, identity, named or identity.names_mailbox, trace)
+        finally:
+            self.report["locate"] = [_step(each) for each in trace]
+        self.report["mailbox"] = None if mailbox is None else plain(mailbox)
+        self.at = "route"
+        facts = Facts(
+            self.question.protocol,
+            identity,
+            mailbox,
+            application=directory.application.name if directory is not None else "",
+            explicit_logon=bool(named or identity.names_mailbox),
+            named_server=directory.section.server if directory is not None else "",
+        )
+        world = self.explainer.steps.world()
+        topology = world.topology
+        self.report["topology"] = {"organisation": topology.organisation, "servers": len(topology.servers)}
+        decision = decide(facts, world)
+        self.report["decision"] = _decision(decision)
+        if isinstance(decision, Refuse):
+            raise Refused(decision.reason, decision.detail)
+
+    async def _identity(self, directory: VirtualDirectory | None) -> Identity:
+        """Who is meant; the searches are made anew, so that each can be shown."""
+        if directory is not None and directory.section.authentication == "anonymous":
+            self.report["account"] = "anonymous: the virtual directory asks nobody"
+            return ANONYMOUS
+        trace = Trace()
+        try:
+            identity = await self.explainer.steps.portal.identify(self.question.login, self.record, trace)
+        finally:
+            self.report["look_up"] = [_step(each) for each in trace]
+        self.report["account"] = plain(identity.account)
+        self._compare_with_cache(identity)
+        return identity
+
+    def _compare_with_cache(self, identity: Identity) -> None:
+        """A log-on takes what is held, this report what is there now: say so where the two differ."""
+        held, found = self.explainer.steps.directory.cached_find(identity.keys), identity.account
+        if isinstance(held, Mailbox) and found is not None and _place(held) != _place(found):
+            self.report["held"] = plain(held)
+
+    async def _prove(self) -> None:
+        if self.question.secret is None:
+            self.report["authentication"] = "not tried: no password given"
+            return
+        proven = await self.explainer.steps.authenticate(self.record, self.question.login, self.question.secret)
+        self.report["authentication"] = f"accepted: {proven.proof}"
+
+    def _keys(self) -> list[Report]:
+        """The keys of the login name, in the order in which they are tried, and what the cache says to each."""
+        try:
+            login = parse_login(decode(self.question.login), self.explainer.steps.portal.rules)
+        except BadName as why:
+            return [{"error": str(why)}]
+        names = [("account", key) for key in login.keys] + [("mailbox", key) for key in login.mailbox_keys]
+        return [self._key(use, key) for use, key in names]
+
+    def _key(self, use: str, key: LookupKey) -> Report:
+        shown: Report = {"for": use, "kind": key.kind.value, "value": key.value, "domain": key.domain}
+        if self.explainer.cached is not None:
+            shown["cached"] = plain(self.explainer.cached(key))
+        return shown
+
+    def _web(self) -> tuple[VirtualDirectory | None, tuple[LookupKey, ...]]:
+        """Virtual site and directory of the URL, and the mailbox that it names (explicit logon). Raises `Refused`."""
+        if self.question.protocol != "http":
+            return None, ()
+        self.at = "virtual directory"
+        address, authority, path = _read_url(self.question.url or "/")
+        site = self.explainer.sites.site(authority)
+        found: Report = {"virtual_site": site.section.name, "path": address.path or "/"}
+        self.report["web"] = found
+        try:
+            segments = checked(path)
+        except BadPath as why:
+            raise Refused(BAD_INPUT, str(why)) from None
+        directory = site.directory(segments)
+        if directory is None:
+            raise Refused(NOT_PUBLISHED, f"published: {', '.join(each.path for each in site.directories)}")
+        found |= _virtual_directory(directory)
+        if directory.section.require_tls and address.scheme == "http":
+            raise Refused(PRIVACY_REQUIRED, f"{directory.path} has require_tls")
+        named = directory.mailbox_keys(segments)
+        found["explicit_logon"] = [self._key("mailbox", key) for key in named]
+        self.at = "authenticate"
+        return directory, named
+
+
+def _read_url(text: str) -> tuple[SplitResult, bytes, bytes]:
+    """Its parts, its authority as virtual sites know it, and its path. Raises `Refused` for what is none."""
+    try:
+        address = urlsplit(text)
+        authority = address.netloc.rpartition("@")[2].lower().encode("utf-8")
+        path = (address.path or "/").encode("utf-8", "surrogateescape")
+    except ValueError:
+        raise Refused(BAD_INPUT, "not a URL") from None
+    if not path.startswith(b"/"):
+        raise Refused(BAD_INPUT, "neither a URL nor an absolute path")
+    return address, authority, path
+
+
+def _place(mailbox: Mailbox) -> tuple[str, str, bool]:
+    """What of an account decides where a log-on goes."""
+    return mailbox.dn, mailbox.home_server, mailbox.disabled
+
+
+def _virtual_directory(directory: VirtualDirectory) -> Report:
+    section = directory.section
+    return {
+        "virtual_directory": directory.path,
+        "application": directory.application.name,
+        "authentication": section.authentication,
+        "server": section.server,
+    }
+
+
+def _refused(protocol: Protocol, reason: Reason, detail: str, at: str) -> Report:
+    said = {
+        "imap4": lambda: "NO " + reason.imap_text().decode("ascii"),
+        "pop3": lambda: "-ERR " + reason.pop3_text().decode("ascii"),
+        "http": lambda: f"{reason.http_status} {reason.text} ({reason.public_code})",
+    }
+    return {
+        "step": at, "code": reason.code, "cause": reason.cause, "detail": detail, "client_sees": said[protocol](),
+    }  # fmt: skip
+
+
+def _decision(decision: Decision) -> Report:
+    because = [_step(each) for each in decision.because]
+    if isinstance(decision, Refuse):
+        return {"kind": "Refuse", "reason": decision.reason.code, "detail": decision.detail, "because": because}
+    values = {name: value for name, value in plain(decision).items() if name != "because"}
+    return {"kind": type(decision).__name__, **values, "because": because}
+
+
+def _step(each: Because) -> Report:
+    return {"rule": each.rule, "values": [plain(value) for value in each.values]}

@@ -1,0 +1,56 @@
+"""The tables of exfrontctl: what the daemon answered, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def lockouts(found: Rows) -> str:
+    """Accounts with failures; `locked` ones are refused until the seconds are over."""
+    if not found:
+        return "no failed log-ons"
+    lines = [
+        (
+            str(each["name"]) or "-",
+            str(each["account_id"]),
+            f"{each['failures']}/{each['limit']}",
+            f"{each['seconds']:.0f} s",
+            "locked" if each["locked"] else "-",
+        )
+        for each in found
+    ]
+    return _table(("account", "id", "failures", "for", "state"), lines)
+
+
+def servers(found: Rows) -> str:
+    """Directory servers in the order of preference."""
+    if not found:
+        return "no directory server was asked yet"
+    lines = [
+        (
+            str(each["url"]),
+            str(each["state"]),
+            str(each["requests"]),
+            str(each["failures"]),
+            str(each["in_flight"]),
+            f"{each['latency'] * 1000:.1f} ms",
+            str(each["error"]) or "-",
+        )
+        for each in found
+    ]
+    return _table(("server", "state", "requests", "failures", "waiting", "latency", "last error"), lines)
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [heads, *([_one_line(cell) for cell in line] for line in lines)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

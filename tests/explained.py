@@ -1,0 +1,159 @@
+"""Writes docs/explain.rst: what ``exfrontctl explain`` prints for some users of a real slapd.
+
+python -m tests.explained           writes it
+python -m tests.explained --check   fails if it is out of date
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tests.support.exfront import toml
+from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, SERVERS
+from tests.support.slapd import Site, new_site
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "docs" / "explain.rst"
+
+_TIME = 60.0  # seconds for one run
+_URL = re.compile(r"ldap://127\.0\.0\.1:\d+")
+_MILLISECONDS = re.compile(r"\b\d+\.\d ms")
+_UUID = re.compile(r"\b[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}\b")
+
+_HEAD = """Where would this log-on go, and why?
+====================================
+
+``exfrontctl explain PROTOCOL LOGIN`` asks the running exfront, with its topology and the state of its directory
+servers, and prints what a log-on would do: the keys that the login name means, each LDAP search exactly as it is sent,
+the raw values of the entry, how they were read, and the rules that led to the decision. It runs the very code that
+serves log-ons, with a trace. The searches are made anew; beside each key stands what the cache holds, which is what a
+log-on would take. Where the two differ it says so: ``exfrontctl flush USER`` forgets the old answer.
+
+``--password-stdin`` tries a password too (a wrong one counts as one), ``--url`` chooses virtual site and directory for
+``http``, ``--json`` prints the same for programs, and ``--offline --config FILE`` needs no running exfront. The exit
+status is 0 where the log-on would be let through, 1 where it would be refused, 2 for a wrong command line, 3 where no
+exfront answers on the socket (``[control] socket``).
+
+``make docs`` writes this page by running the command against OpenLDAP with entries as Active Directory has them.
+"""
+
+
+@frozen
+class Example:
+    """One run: a heading, some words, and the command line behind ``exfrontctl explain``."""
+
+    title: str
+    words: str
+    arguments: tuple[str, ...]
+    schema: str = "active_directory"
+
+
+EXAMPLES = (
+    Example(
+        "A mailbox on Exchange 2003",
+        "The DN in homeMDB names the server: the step left of Servers, right of InformationStore.",
+        ("imap4", f"{DOMAIN}\\user1"),
+    ),
+    Example(
+        "A mailbox on Exchange 2010",
+        "The DN in homeMDB names no server: whose database it is, the topology knows, or the database's own entry.",
+        ("pop3", f"user2@{DNS_DOMAIN}"),
+    ),
+    Example(
+        "Plain LDAP",
+        "``schema = \"plain_ldap\"``: uid, mail, and mailHost for the home server.",
+        ("imap4", "paula"),
+        schema="plain_ldap",
+    ),
+    Example("A disabled account", "The client is told what it is told for a wrong password.", ("imap4", "disabled")),
+    Example("Not found", "Each key was tried, none matched.", ("imap4", f"nobody@{DNS_DOMAIN}")),
+    Example(
+        "Ambiguous",
+        "Two entries have the address: neither is chosen.",
+        ("imap4", f"twins@{DNS_DOMAIN}"),
+    ),
+    Example(
+        "Another mailbox over HTTP",
+        "The URL names a mailbox (explicit logon): it is looked up beside the account.",
+        ("http", f"{DOMAIN}\\user1", "--url", "/exchange/user2/Inbox/"),
+    ),
+)  # fmt: skip
+
+
+def page() -> str:
+    """docs/explain.rst, made now."""
+    site = new_site()
+    try:
+        return _HEAD + "".join(part for example in EXAMPLES for part in _section(site, example))
+    finally:
+        site.close()
+
+
+def _section(site: Site, example: Example) -> Iterator[str]:
+    shown = " ".join(f"'{word}'" if "\\" in word else word for word in example.arguments)
+    yield f"\n{example.title}\n{'-' * len(example.title)}\n\n{textwrap.fill(example.words, 120)}\n\n"
+    yield ".. code-block:: text\n\n"
+    yield textwrap.indent(f"$ exfrontctl explain {shown}\n{masked(run(site, example))}", "    ")
+
+
+def run(site: Site, example: Example) -> str:
+    """What the command prints. Raises AssertionError where it fails otherwise than by a refusal."""
+    configuration = site.slapd.folder / f"{example.schema}.toml"
+    configuration.write_text(toml(_settings(site, example.schema)))
+    argv = [sys.executable, "-m", "exfront.control", "explain", *example.arguments]
+    argv += ["--offline", "--config", str(configuration)]
+    ended = subprocess.run(argv, capture_output=True, timeout=_TIME, check=False)
+    if ended.returncode not in (0, 1) or ended.stderr:
+        raise AssertionError(f"{argv}: {ended.returncode} {ended.stderr.decode('utf-8', 'backslashreplace')}")
+    return ended.stdout.decode("utf-8")
+
+
+def masked(text: str) -> str:
+    """Without what differs from run to run: ports, times, and the ids that slapd made up."""
+    text = _URL.sub(f"ldap://dc1.{DNS_DOMAIN}", text)
+    text = _UUID.sub(lambda found: "00000000-0000-4000-8000-000000000000".replace("-", found[1]), text)
+    return _MILLISECONDS.sub("0.4 ms", text)
+
+
+def _settings(site: Site, schema: str) -> dict[str, Any]:
+    return {
+        "directory": {
+            "servers": [site.slapd.url],
+            "base": BASE,
+            "bind_dn": site.slapd.bind_dn,
+            "bind_password_file": str(site.slapd.password_file()),
+            "ca_file": str(site.authority.ca_file),
+            "domains": {DOMAIN: BASE},
+            "schema": schema,
+        },
+        "server": [{"name": name, "host": f"{name}.{DNS_DOMAIN}"} for name in SERVERS],
+        "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none", "allow_plaintext": True}],
+        "virtual_site": [
+            {
+                "name": "default",
+                "public_name": f"mail.{DNS_DOMAIN}",
+                "virtual_directory": [{"path": "/exchange", "application": "exchange", "smtp_domain": DNS_DOMAIN}],
+            }
+        ],
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit status."""
+    made = page()
+    if "--check" not in arguments:
+        OUTPUT.write_text(made, "utf-8")
+        return 0
+    return int(not OUTPUT.exists() or OUTPUT.read_text("utf-8") != made)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

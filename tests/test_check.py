@@ -1,0 +1,226 @@
+"""exfrontctl check over the network: a real slapd, small mailbox servers, and what each fault is told as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from exfront import limits
+from exfront.check import Checks
+from exfront.config.kinds import LdapUrl
+from exfront.config.load import load
+from exfront.config.settings import Settings
+from exfront.directory.schemas import schema
+from exfront.facts import World
+from exfront.operate.check_table import Row, as_table, status
+from exfront.service import checks, core
+from exfront.topology import Topology
+from tests.support.dialer import MemoryDialer
+from tests.support.exfront import toml
+from tests.support.population import BASE, DNS_DOMAIN, DOMAIN
+from tests.support.process import free_port, remove, temporary_folder
+from tests.support.slapd import new_site, shared_site
+
+
+class _Greeter(Protocol):
+    """A mailbox server that greets, and says no more."""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self.factory.greeting)  # type: ignore[union-attr]
+
+
+class _GreeterFactory(Factory[_Greeter]):
+    noisy = False
+    protocol = _Greeter
+
+    def __init__(self, greeting: bytes) -> None:
+        self.greeting = greeting
+
+
+class _CheckCase(TestCase):
+    def setUp(self) -> None:
+        self.site = shared_site()
+        self.folder = temporary_folder("check")
+        self.addCleanup(remove, self.folder)
+        self.back_end = self.listen(b"* OK ready\r\n")
+
+    def listen(self, greeting: bytes) -> int:
+        """A mailbox server's port."""
+        port: IListeningPort = reactor.listenTCP(  # type: ignore[attr-defined]
+            0, _GreeterFactory(greeting), interface="127.0.0.1"
+        )
+        self.addCleanup(port.stopListening)
+        return int(port.getHost().port)
+
+    def settings(self, directory: dict[str, Any] | None = None, **server: Any) -> Settings:
+        """A configuration for the slapd and one mailbox server for all, but for what is given."""
+        slapd = self.site.slapd
+        section = {"host": "localhost", "address": "127.0.0.1", "imap4": self.back_end, "pop3": 0, "http": 0, **server}
+        sections: dict[str, Any] = {
+            "directory": {
+                "servers": [slapd.url], "base": BASE, "bind_dn": slapd.bind_dn,
+                "bind_password_file": str(slapd.password_file()), "ca_file": str(self.site.authority.ca_file),
+                "domains": {DOMAIN: BASE}, **(directory or {}),
+            },
+            "back_ends": {"suffixes": [], "networks": ["127.0.0.0/8"]},
+            "server": [{"name": name, **section} for name in ("chicago", "dallas")],
+            "listener": [{"protocol": "imap4", "address": "127.0.0.1:0", "tls": "none", "allow_plaintext": True}],
+        }  # fmt: skip
+        file = self.folder / "exfront.toml"
+        file.write_text(toml(sections))
+        return load(file)
+
+    async def rows(self, settings: Settings) -> list[Row]:
+        """All that the check says."""
+        parts = core(settings, reactor)
+        try:
+            return await checks(parts, settings, reactor).run()
+        finally:
+            await parts.stop()
+
+    def of(self, rows: Sequence[Row], state: str) -> list[str]:
+        """Subject and finding of the rows in one state, with the server's URL shortened."""
+        return [f"{row.subject}: {row.found}".replace(self.site.slapd.url, "URL") for row in rows if row.state == state]
+
+
+class DirectoryTests(_CheckCase):
+    async def test_a_good_configuration_has_no_error(self) -> None:
+        """S-OPS-12: the check connects, verifies and binds as the daemon does."""
+        rows = await self.rows(self.settings())
+        self.assertEqual(self.of(rows, "error"), [])
+        good = self.of(rows, "ok")
+        for expected in (
+            "directory URL: connected",
+            f"directory URL: bound as {self.site.slapd.bind_dn}",
+            "directory URL: homeMDB can be read",
+            "directory URL: proxyAddresses can be read",
+            f"back end chicago imap4: 127.0.0.1 port {self.back_end}, TLS: none",
+        ):
+            self.assertIn(expected, good)
+        self.assertEqual(status(rows), 0)
+
+    async def test_the_days_left_of_the_directorys_certificate_are_told(self) -> None:
+        """S-ROUTE-8: thirty days before the end it is a warning."""
+        rows = await self.rows(self.settings())
+        (row,) = (row for row in rows if row.subject.endswith("certificate"))
+        self.assertRegex(row.found, r"\Avalid for \d+ days, until \d{4}-\d\d-\d\d\Z")
+
+    async def test_an_address_that_two_users_have_is_a_warning_with_both(self) -> None:
+        """S-AUTH-5: nobody can log on with such an address."""
+        (found,) = (text for text in self.of(await self.rows(self.settings()), "warning") if "belongs to" in text)
+        self.assertEqual(
+            found,
+            f"users: smtp:twins@{DNS_DOMAIN} belongs to cn=twin1,ou=Staff,{BASE} and cn=twin2,ou=Staff,{BASE}",
+        )
+
+    async def test_users_without_a_home_server_are_counted(self) -> None:
+        rows = await self.rows(self.settings({"schema": "plain_ldap"}))
+        self.assertTrue(any("have no home server, as " in text for text in self.of(rows, "warning")), rows)
+
+    async def test_a_refused_service_account_is_an_error_with_advice(self) -> None:
+        """S-DIR-3: told once, not tried again; and the password is not repeated."""
+        password = self.folder / "wrong"
+        password.touch(mode=0o600)
+        password.write_text("hunter2\n")
+        rows = await self.rows(self.settings({"bind_password_file": str(password), "topology": False}))
+        (row,) = (row for row in rows if row.state == "error")
+        self.assertIn("bind refused: result=49", row.found)
+        self.assertIn("bind_password_file", row.advice)
+        self.assertNotIn("hunter2", as_table(rows))
+
+    async def test_a_server_that_is_away_is_an_error_and_the_other_one_is_looked_at(self) -> None:
+        away = f"ldap://127.0.0.1:{free_port()}"
+        rows = await self.rows(self.settings({"servers": [away, self.site.slapd.url]}))
+        self.assertEqual([row.subject for row in rows if row.state == "error"], [f"directory {away}"])
+        self.assertIn("directory URL: connected", self.of(rows, "ok"))
+
+    async def test_a_certificate_of_another_authority_is_told_as_such(self) -> None:
+        """S-DIR-10: a check verifies as strictly as the daemon."""
+        other = new_site(users=1)
+        self.addCleanup(other.close)
+        rows = await self.rows(self.settings({"ca_file": str(other.authority.ca_file), "topology": False}))
+        (row,) = (row for row in rows if row.state == "error")
+        self.assertTrue(row.found.startswith("the directory's certificate is wrong: "), row)
+        self.assertIn("ca_file", row.advice)
+
+
+class BackEndTests(_CheckCase):
+    async def test_each_fault_of_a_back_end_is_an_error_with_advice(self) -> None:
+        cases = [
+            ({"imap4": free_port()}, "connection refused: "),
+            ({"imap4": self.listen(b"* BYE full\r\n")}, "malformed answer: not * OK: "),
+            ({"imap4_tls": "implicit"}, "malformed answer: "),
+            ({"address": "192.0.2.1"}, "back end not in the allow list: "),
+        ]
+        for server, found in cases:
+            rows = await self.rows(self.settings({"topology": False}, **server))
+            faults = [row for row in rows if row.state == "error"]
+            self.assertEqual([row.subject for row in faults], ["back end chicago imap4", "back end dallas imap4"])
+            for row in faults:
+                self.assertTrue(row.found.startswith(found), row)
+            self.assertEqual(status(rows), 1)
+
+    async def test_users_whose_home_server_is_unknown_are_an_error(self) -> None:
+        """S-DIR-4: such users would be refused, so the check says it first."""
+        settings = self.settings({"topology": False})
+        settings = evolve(settings, server=settings.server[:1])
+        (found,) = self.of(await self.rows(settings), "error")
+        self.assertRegex(found, r"\Ausers: \d+ of \d+ users looked at go nowhere: home server unknown, server=dallas\Z")
+
+
+@frozen
+class _NoServers:
+    """A list without entries."""
+
+    async def ready(self) -> None:
+        """At once."""
+
+    def urls(self, purpose: str = "users") -> tuple[LdapUrl, ...]:
+        return ()
+
+
+class TimeTests(SynchronousTestCase):
+    def test_what_gives_no_answer_is_an_error_when_the_time_is_over(self) -> None:
+        file = Path(self.mktemp()).absolute()
+        file.write_text(toml({
+            "directory": {"servers": ["ldaps://dc1.fourthcoffee.com"], "base": BASE},
+            "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none"}],
+            "virtual_site": [{"name": "default", "public_name": "mail.fourthcoffee.com"}],
+        }))  # fmt: skip
+        clock = Clock()
+        settings = load(file)
+        looking = Checks(
+            settings, _NoServers(), schema(settings.directory), MemoryDialer(),  # type: ignore[arg-type]
+            lambda: World(Topology()), lambda name: Deferred(), clock, lambda: datetime.now(UTC),
+        ).run()  # fmt: skip
+        done = Deferred.fromCoroutine(looking)
+        clock.advance(limits.CHECK_TIME - 0.1)
+        self.assertNoResult(done)
+        clock.advance(0.1)
+        (topology, name) = self.successResultOf(done)
+        self.assertEqual(topology.state, "ok")
+        self.assertEqual((name.state, name.found), ("error", "no answer in 30 s"))
+
+
+class TableTests(SynchronousTestCase):
+    def test_advice_stands_below_its_row(self) -> None:
+        rows = [Row("ok", "a", "good"), Row("error", "longer", "bad\x1b[2J", "mend it")]
+        self.assertEqual(as_table(rows), (
+            "ok       a       good\n"
+            "error    longer  bad\\x1b[2J\n"
+            "                 -> mend it\n"
+        ))  # fmt: skip
+
+    def test_warnings_do_not_fail(self) -> None:
+        self.assertEqual([status([Row(state, "a", "b")]) for state in ("ok", "warning", "error")], [0, 0, 1])
