@@ -26,7 +26,7 @@ def main() -> None:
         return _SESSIONS
 
     compare(
-        f"IMAP4: connect, LOGIN, LOGOUT ({_SESSIONS} sessions a round; exfront searches and binds in LDAP each time)",
+        f"IMAP4: connect, LOGIN, LOGOUT ({_SESSIONS} sessions a round; exfront binds in LDAP each time)",
         "µs a session",
         {
             "exfront": (stage.front.daemon.pid, lambda: sessions(stage.front.at("imap-clear"))),
