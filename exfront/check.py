@@ -22,7 +22,8 @@ from exfront.decision import Refuse, Relay
 from exfront.directory.client import SUCCESS, Connection
 from exfront.directory.entry import Entry
 from exfront.directory.errors import DirectoryError
-from exfront.directory.filters import ANY_ENTRY, AllOf, Equals, Filter, Present, Scope, Search
+from exfront.directory.filters import ANY_ENTRY, AllOf, AnyOf, Equals, Filter, Present, Scope, Search
+from exfront.directory.root_dse import RootDse
 from exfront.directory.schemas import Schema
 from exfront.directory.servers import Servers, refusal
 from exfront.facts import ANONYMOUS, Facts, Identity, World
@@ -81,31 +82,27 @@ class Checks:
     topology: Callable[[], Awaitable[Topology]] | None = None
 
     async def run(self) -> Rows:
-        """All rows, the same order every time; within twice `CHECK_TIME` there is an answer or an error for each."""
-        try:
-            await self.servers.ready()
-            urls = tuple(dict.fromkeys((*self.servers.urls(), *self.servers.urls("configuration"))))
-        except Refused as refused:
-            return [*self._own_certificate(), _failed("directory servers", refused)]
-        topology = await self._in_time("topology", self._topology())  # the rest is judged by what it names
+        """All rows, the same order every time; after `CHECK_TIME` there is an answer or an error for each."""
+        until = self.reactor.seconds() + limits.CHECK_TIME
+        topology = await self._in_time("topology", self._topology(), limits.CHECK_TOPOLOGY_TIME)
+        left = until - self.reactor.seconds()
+        urls = tuple(dict.fromkeys((*self.servers.urls(), *self.servers.urls("configuration"))))
         places = DeferredSemaphore(limits.CHECK_BACK_ENDS)
-        found = await gatherResults(
-            [
-                *(self._in_time(f"directory {url}", self._directory(url, first)) for url, first in _marked(urls)),
-                *(self._in_time(f"back end {one.name}", self._back_end(one, places)) for one in self._back_ends()),
-                *(self._in_time(f"name {name}", self._name(name)) for name in self._public_names()),
-            ],
-            consumeErrors=True,
-        )
+        looking = [
+            *((f"directory {url}", self._directory(url, first)) for url, first in _marked(urls)),
+            *((f"back end {one.name}", self._back_end(one, places)) for one in self._back_ends()),
+            *((f"name {name}", self._name(name)) for name in self._public_names()),
+        ]
+        found = await gatherResults([self._in_time(what, rows, left) for what, rows in looking], consumeErrors=True)
         return [*self._own_certificate(), *topology, *(row for rows in found for row in rows)]
 
-    def _in_time(self, subject: str, looking: Coroutine[Any, Any, Rows]) -> Deferred[Rows]:
+    def _in_time(self, subject: str, looking: Coroutine[Any, Any, Rows], seconds: float) -> Deferred[Rows]:
         rows: Deferred[Rows] = Deferred.fromCoroutine(looking)
-        rows.addTimeout(limits.CHECK_TIME, self.reactor)
+        rows.addTimeout(seconds, self.reactor)
 
         def too_slow(failure: Any) -> Rows:
             failure.trap(DeferredTimeoutError)
-            return [Row("error", subject, f"no answer in {limits.CHECK_TIME:g} s", _ADVICE[DIRECTORY_TIMEOUT.cause])]
+            return [Row("error", subject, f"no answer in {seconds:g} s", _ADVICE[DIRECTORY_TIMEOUT.cause])]
 
         return rows.addErrback(too_slow)
 
@@ -141,6 +138,10 @@ class Checks:
 
     async def _topology(self) -> Rows:
         """What the configuration partition holds; none is no fault where [[server]] names the servers."""
+        try:
+            await self.servers.ready()
+        except Refused as refused:
+            return [_failed("directory servers", refused)]
         if self.topology is None:
             return [Row("ok", "topology", "not read: [directory] topology = false")]
         try:
@@ -176,7 +177,9 @@ class Checks:
         rows.append(await self._service_bind(subject, connection))
         if rows[-1].state == "error":
             return
-        rows += await self._clock(subject, connection)
+        root = await connection.root_dse()
+        rows += self._clock(subject, root)
+        rows += self._site(subject, root)
         rows += await self._rights(subject, connection)
         if first:
             rows += await self._sample(connection)
@@ -192,18 +195,25 @@ class Checks:
         advice = "see [directory] bind_dn and bind_password_file; is the account enabled?"
         return Row("error", subject, f"bind refused: result={result.code} {result.message}", advice)
 
-    async def _clock(self, subject: str, connection: Connection) -> Rows:
+    def _clock(self, subject: str, root: RootDse) -> Rows:
         """The difference of the clocks, where the server tells its own (Active Directory does)."""
-        text = (await connection.root_dse()).current_time
         try:
-            there = datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            there = datetime.strptime(root.current_time[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         except ValueError:
             return []
         apart = (there - self.wall_clock()).total_seconds()
-        found = f"its clock is {apart:+.0f} s from ours"
+        found = f"its clock is {round(apart):+d} s from ours"
         if abs(apart) > limits.CLOCK_WARNING_TIME:
             return [Row("warning", subject, found, "certificates and Kerberos need equal clocks: use NTP")]
         return [Row("ok", subject, found)]
+
+    def _site(self, subject: str, root: RootDse) -> Rows:
+        """Where the server stands, and whether we stand there too."""
+        if not root.site:
+            return []
+        ours = self.servers.site
+        which = "" if not ours else ", ours" if ours == root.site else f"; ours is {ours}"
+        return [Row("ok", subject, f"in site {root.site}{which}")]
 
     async def _rights(self, subject: str, connection: Connection) -> Rows:
         """Whether the attributes that everything hangs on can be read: an entry that shows one proves it."""
@@ -223,7 +233,7 @@ class Checks:
         directory = self.settings.directory
         if directory.schema == "active_directory":
             return ("homeMDB", "proxyAddresses")
-        return (directory.home_server_attribute, "mail")
+        return tuple(filter(None, (directory.home_server_attribute, *directory.address_attributes)))
 
     async def _threshold(self, subject: str, connection: Connection) -> Row:
         search = Search(self.settings.directory.base, ANY_ENTRY, ("lockoutThreshold",), Scope.BASE)
@@ -261,12 +271,20 @@ class Checks:
             rows.append(Row("warning", "users", f"{len(broken)} {total} cannot be read, {_some(broken)}", advice))
         for why, number in sorted(lost.items()):
             rows.append(Row("error", "users", f"{number} {total} go nowhere: {why}", _ROUTE_ADVICE))
-        return rows + _doubles(page.entries)
+        return rows + _doubles(page.entries, self._addresses())
 
     def _people(self) -> Filter:
         if self.settings.directory.schema == "active_directory":
             return AllOf((Equals("objectClass", "user"), Present("proxyAddresses")))
-        return Present("mail")
+        directory = self.settings.directory
+        names = directory.address_attributes or (directory.account_attribute,)
+        people = AnyOf(tuple(Equals("objectClass", name) for name in directory.object_classes))
+        return AllOf((people, AnyOf(tuple(Present(name) for name in names))))
+
+    def _addresses(self) -> tuple[str, ...]:
+        """The attributes whose values log on, and so belong to one user each."""
+        directory = self.settings.directory
+        return ("proxyAddresses",) if directory.schema == "active_directory" else directory.address_attributes
 
     async def _read(self, connection: Connection, entry: Entry) -> Mailbox | None:
         async def fetch(name: str, attributes: tuple[str, ...]) -> Entry | None:
@@ -362,11 +380,15 @@ def _some(names: list[str]) -> str:
     return f"as {names[0]}"
 
 
-def _doubles(entries: tuple[Entry, ...]) -> Rows:
+def _doubles(entries: tuple[Entry, ...], attributes: tuple[str, ...]) -> Rows:
     """Addresses that two of the entries hold: who logs on with one is refused (S-AUTH-5)."""
     owners: dict[str, list[str]] = {}
     for entry in entries:
-        values = {value.decode("utf-8", "replace").lower() for value in entry.attributes.get("proxyaddresses", ())}
+        values = {
+            value.decode("utf-8", "replace").lower()
+            for name in attributes
+            for value in entry.attributes.get(name.lower(), ())
+        }
         for value in values:
             owners.setdefault(value, []).append(entry.dn)
     return [

@@ -24,6 +24,7 @@ SOCKET_PATH_OCTETS = 100  # of a Unix socket's path: the kernel takes 107
 
 # --- exfrontctl check
 CHECK_TIME = 30.0  # for everything; what has no answer by then is an error
+CHECK_TOPOLOGY_TIME = 15.0  # of that; the rest is judged by what it names, and needs time too
 CHECK_BACK_ENDS = 20  # looked at side by side; a directory may name hundreds
 CHECK_SAMPLE = 200  # users that are read for missing home servers and double addresses
 CERTIFICATE_WARNING_DAYS = 30  # S-ROUTE-8: said that long before it expires

@@ -24,6 +24,7 @@ from exfront.check import Checks
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.directory.lookup import Directory
+from exfront.directory.own_site import site_of_addresses
 from exfront.directory.schemas import schema
 from exfront.directory.servers import Servers
 from exfront.directory.topology_reader import TopologyReader
@@ -31,8 +32,8 @@ from exfront.explain import Explainer
 from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
-from exfront.names import NameRules
 from exfront.net.listeners import AdmittingFactory, ListenerService
+from exfront.net.resolve import resolve
 from exfront.net.tls import server_options
 from exfront.operate.access_log import FlushOnStop, open_access_log
 from exfront.operate.background import Background
@@ -41,10 +42,10 @@ from exfront.operate.control_socket import ControlSocket
 from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
 from exfront.operate.process import Hardening
-from exfront.operate.resolve import resolve
 from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
+from exfront.topology import Topology
 from exfront.web.protocol import http_protocol
 from exfront.web.virtual_sites import VirtualSites
 
@@ -80,18 +81,24 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     dialer = Dialer(reactor, settings.limits, allowed, str(settings.back_ends.ca_file or ""))
     listed = tuple(server.as_server() for server in settings.server)
-    topology = TopologyReader(settings.directory, directory.searches, reactor, listed, directory.learn)
+    learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
+    topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn)
     policy = Policy(settings.back_ends.suffixes or ())
     guard = Guard(settings.authentication, reactor.seconds)
     guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
-    portal = Portal(directory, passwords, denied, guarded, _name_rules(settings))
+    portal = Portal(directory, passwords, denied, guarded, directory.rules)
     steps = Steps(sessions, portal, directory, dialer, lambda: World(topology.merged, policy), reactor)
     return Core(servers, directory, passwords, guard, sessions, steps, topology)
 
 
-def _name_rules(settings: Settings) -> NameRules:
-    """What an address may be."""
-    return NameRules(frozenset(settings.directory.accepted_domains), settings.directory.tag_separator)
+def _learner(directory: Directory, servers: Servers, addresses: tuple[str, ...]) -> Callable[[Topology], None]:
+    """Who wants to know each new topology; `addresses` are those that are listened on."""
+
+    def learn(topology: Topology) -> None:
+        directory.learn(topology)
+        servers.subnet_site = site_of_addresses(addresses, topology)
+
+    return learn
 
 
 def build(settings: Settings, reactor: Any) -> MultiService:
@@ -130,7 +137,7 @@ def _guarding(parts: Core, settings: Settings, reactor: Any) -> Iterator[Backgro
 
 def explainer(parts: Core, settings: Settings) -> Explainer:
     """What ``exfrontctl explain`` asks."""
-    sites = VirtualSites(settings.virtual_site, _name_rules(settings))
+    sites = VirtualSites(settings.virtual_site, parts.directory.rules)
     return Explainer(parts.steps, sites, parts.directory.cached, parts.servers.states)
 
 
@@ -159,7 +166,7 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         lockouts=parts.guard.lockouts,
         unlock=parts.guard.unlock,
         servers=parts.servers.states,
-        rules=_name_rules(settings),
+        rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
@@ -186,7 +193,7 @@ def _protocol(
     listener: ListenerSection, settings: Settings, steps: Steps, reactor: Any, tls: CertificateOptions | None
 ) -> Callable[[Session], IProtocol]:
     if listener.protocol == "http":
-        sites = VirtualSites(settings.virtual_site, _name_rules(settings))
+        sites = VirtualSites(settings.virtual_site, steps.portal.rules)
         return partial(http_protocol, steps=steps, sites=sites, listener=listener, settings=settings, clock=reactor)
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from exfront.check import Checks
 from exfront.config.kinds import LdapUrl
 from exfront.config.load import load
 from exfront.config.settings import Settings
+from exfront.directory.root_dse import RootDse
 from exfront.directory.schemas import schema
 from exfront.facts import World
 from exfront.operate.check_table import Row, as_table, status
 from exfront.service import checks, core
 from exfront.topology import Topology
+from tests.support.configuration import SMALLEST, read
 from tests.support.dialer import MemoryDialer
 from tests.support.exfront import toml
 from tests.support.population import BASE, DNS_DOMAIN, DOMAIN
@@ -128,6 +130,21 @@ class DirectoryTests(_CheckCase):
         rows = await self.rows(self.settings({"schema": "plain_ldap"}))
         self.assertTrue(any("have no home server, as " in text for text in self.of(rows, "warning")), rows)
 
+    async def test_the_topology_is_read_once_and_counted(self) -> None:
+        """As no daemon runs, the check reads for itself."""
+        (row,) = (row for row in await self.rows(self.settings()) if row.subject == "topology")
+        self.assertRegex(row.found, r"\A.+: \d+ servers, \d+ databases, \d+ sites\Z")
+
+    async def test_plain_entries_are_looked_at_by_the_attributes_of_the_settings(self) -> None:
+        plain = {"schema": "plain_ldap", "object_classes": ["user"], "account_attribute": "sAMAccountName"}
+        rows = await self.rows(self.settings({**plain, "address_attributes": ["proxyAddresses"]}))
+        good = self.of(rows, "ok")
+        self.assertIn("directory URL: proxyAddresses can be read", good)
+        self.assertNotIn("directory URL: mail can be read", good)
+        self.assertTrue(any("twins@" in text and "belongs to" in text for text in self.of(rows, "warning")), rows)
+        rows = await self.rows(self.settings({**plain, "object_classes": ["printer"]}))
+        self.assertIn("users: no user with a mail address was found", self.of(rows, "warning"))
+
     async def test_a_refused_service_account_is_an_error_with_advice(self) -> None:
         """S-DIR-3: told once, not tried again; and the password is not repeated."""
         password = self.folder / "wrong"
@@ -192,25 +209,68 @@ class _NoServers:
 
 class TimeTests(SynchronousTestCase):
     def test_what_gives_no_answer_is_an_error_when_the_time_is_over(self) -> None:
-        file = Path(self.mktemp()).absolute()
-        file.write_text(toml({
-            "directory": {"servers": ["ldaps://dc1.fourthcoffee.com"], "base": BASE},
-            "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none"}],
-            "virtual_site": [{"name": "default", "public_name": "mail.fourthcoffee.com"}],
-        }))  # fmt: skip
         clock = Clock()
-        settings = load(file)
-        looking = Checks(
-            settings, _NoServers(), schema(settings.directory), MemoryDialer(),  # type: ignore[arg-type]
-            lambda: World(Topology()), lambda name: Deferred(), clock, lambda: datetime.now(UTC),
-        ).run()  # fmt: skip
-        done = Deferred.fromCoroutine(looking)
+        done = Deferred.fromCoroutine(self.checks(clock).run())
         clock.advance(limits.CHECK_TIME - 0.1)
         self.assertNoResult(done)
         clock.advance(0.1)
         (topology, name) = self.successResultOf(done)
         self.assertEqual(topology.state, "ok")
         self.assertEqual((name.state, name.found), ("error", "no answer in 30 s"))
+
+    def test_a_topology_that_hangs_leaves_time_for_the_rest_and_both_end_in_thirty_seconds(self) -> None:
+        clock = Clock()
+        done = Deferred.fromCoroutine(self.checks(clock, topology=lambda: Deferred()).run())
+        clock.advance(limits.CHECK_TOPOLOGY_TIME)
+        self.assertNoResult(done)
+        clock.advance(limits.CHECK_TIME - limits.CHECK_TOPOLOGY_TIME)
+        found = [(row.subject, row.state, row.found) for row in self.successResultOf(done)]
+        self.assertEqual(found, [
+            ("topology", "error", "no answer in 15 s"),
+            ("name mail.fourthcoffee.com", "error", "no answer in 15 s"),
+        ])  # fmt: skip
+
+    def checks(self, clock: Clock, topology: Callable[[], Awaitable[Topology]] | None = None) -> Checks:
+        """Names that nobody answers for, and no server."""
+        file = Path(self.mktemp()).absolute()
+        file.write_text(toml({
+            "directory": {"servers": ["ldaps://dc1.fourthcoffee.com"], "base": BASE},
+            "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none"}],
+            "virtual_site": [{"name": "default", "public_name": "mail.fourthcoffee.com"}],
+        }))  # fmt: skip
+        settings = load(file)
+        return Checks(
+            settings, _NoServers(), schema(settings.directory), MemoryDialer(),  # type: ignore[arg-type]
+            lambda: World(Topology()), lambda name: Deferred(), clock, lambda: datetime.now(UTC), topology,
+        )  # fmt: skip
+
+
+class RootTests(SynchronousTestCase):
+    """What is read of the rootDSE."""
+
+    def found(self, root: RootDse, subnet_site: str = "") -> list[tuple[str, str]]:
+        now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+        settings, _ = read(SMALLEST)
+        parts = core(settings, Clock())
+        parts.servers.subnet_site = subnet_site
+        looking = evolve(checks(parts, settings, Clock()), wall_clock=lambda: now)
+        rows = [*looking._clock("d", root), *looking._site("d", root)]
+        return [(row.state, row.found) for row in rows]
+
+    def test_the_clocks_are_compared(self) -> None:
+        for time, expected in (
+            ("20260101120001.0Z", [("ok", "its clock is +1 s from ours")]),
+            ("20260101115959.9Z", [("ok", "its clock is -1 s from ours")]),
+            ("20260101120000.0Z", [("ok", "its clock is +0 s from ours")]),
+            ("20260101130000.0Z", [("warning", "its clock is +3600 s from ours")]),
+            ("", []),
+            ("noon", []),
+        ):
+            self.assertEqual(self.found(RootDse(current_time=time)), expected, time)
+
+    def test_a_servers_site_is_told_beside_ours(self) -> None:
+        for ours, expected in (("", "in site A"), ("A", "in site A, ours"), ("B", "in site A; ours is B")):
+            self.assertEqual(self.found(RootDse(site="A"), ours), [("ok", expected)])
 
 
 class TableTests(SynchronousTestCase):

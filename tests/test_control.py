@@ -19,6 +19,7 @@ from exfront import __version__
 from exfront.auth.guard import Lockout
 from exfront.control import main
 from exfront.directory.health import ServerState
+from exfront.directory.root_dse import RootDse
 from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.secret import Secret
@@ -156,7 +157,11 @@ class _Daemon:
         return [Lockout("id-alice", "alice", 4, 4, 600.4, locked=True)]
 
     def servers(self) -> tuple[ServerState, ...]:
-        return (ServerState("ldaps://dc1", "down", 1.0, "refused\x1b", 0, 7, 2, 0.0012, None, None),)
+        return (
+            ServerState(
+                "ldaps://dc1", "down", 1.0, "refused\x1b", 0, 7, 2, 0.0012, None, RootDse(site="Chicago"), "Chicago"
+            ),
+        )
 
 
 class SocketTests(TestCase):
@@ -218,8 +223,8 @@ class SocketTests(TestCase):
             "alice    id-alice  4/4       600 s  locked\n"
         ))  # fmt: skip
         self.assertEqual((await self.run_command("servers")).out, (
-            "server       state  requests  failures  waiting  latency  last error\n"
-            "ldaps://dc1  down   7         2         0        1.2 ms   refused\\x1b\n"
+            "server       state  site           requests  failures  waiting  latency  last error\n"
+            "ldaps://dc1  down   Chicago (own)  7         2         0        1.2 ms   refused\\x1b\n"
         ))  # fmt: skip
 
     async def test_json_is_what_the_daemon_said(self) -> None:

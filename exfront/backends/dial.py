@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
-    IHostnameResolver,
     IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
-    IResolutionReceiver,
 )
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -29,6 +25,7 @@ from exfront.backends.handshake import Handshake
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay
 from exfront.interfaces import IBackEndDialer
+from exfront.net.resolve import resolve
 from exfront.net.tls import client_options
 from exfront.reasons import (
     BACK_END_CONNECT_TIMEOUT,
@@ -132,9 +129,7 @@ class Dialer:
             return [str(ipaddress.ip_address(host))]
         except ValueError:
             pass
-        resolver: IHostnameResolver = self.reactor.nameResolver
-        done: Deferred[list[str]] = Deferred()
-        resolver.resolveHostName(_Addresses(done.callback), host)
+        done = resolve(self.reactor, host)
         done.addTimeout(self.settings.back_end_connect_time, self.reactor)
         try:
             return await done
@@ -153,24 +148,3 @@ class _Once(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Handshake:
         self._handshake.address = addr
         return self._handshake
-
-
-@implementer(IResolutionReceiver)
-class _Addresses:
-    """Collects what the resolver finds."""
-
-    def __init__(self, done: Callable[[list[str]], object]) -> None:
-        self._done = done
-        self._found: list[str] = []
-
-    def resolutionBegan(self, resolutionInProgress: object) -> None:
-        """Nothing is needed of it."""
-
-    def addressResolved(self, address: IAddress) -> None:
-        """One more."""
-        if isinstance(address, IPv4Address | IPv6Address) and address.host not in self._found:
-            self._found.append(address.host)
-
-    def resolutionComplete(self) -> None:
-        """All are there."""
-        self._done(self._found)

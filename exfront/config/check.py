@@ -99,6 +99,16 @@ def _directory(settings: Settings, findings: Findings) -> None:
         findings.error(password, "no bind_dn for it", also=(("directory", "bind_dn"),))
 
 
+def _entries(settings: Settings, findings: Findings) -> None:
+    directory = settings.directory
+    if directory.schema == "plain_ldap":
+        for name, allowed in (("object_classes", "one or more classes"), ("account_attribute", "an attribute")):
+            if not getattr(directory, name):
+                findings.error(("directory", name), "empty", allowed)
+    if directory.negative_cache_time > directory.cache_time:
+        findings.warn(("directory", "negative_cache_time"), "over cache_time: who is new waits longer than who moved")
+
+
 def _names_of_entries(settings: Settings, findings: Findings) -> None:
     directory = settings.directory
     names: list[tuple[KeyPath, str]] = [(("directory", "base"), directory.base)] if directory.base else []
@@ -176,6 +186,7 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _listeners,
     _directory_servers,
     _directory,
+    _entries,
     _names_of_entries,
     _default_domain,
     _realm,

@@ -18,6 +18,7 @@ from twisted.names.client import Resolver
 from twisted.names.error import DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
 
 from exfront import limits
+from exfront.config.check_names import is_dns_domain
 from exfront.config.directory import DirectorySection
 from exfront.config.kinds import LdapUrl
 from exfront.directory.single_flight import SingleFlight
@@ -67,21 +68,24 @@ class Discovery:
             return ()
         return self._found.users if purpose == "users" else self._found.configuration
 
-    async def refresh(self, settings: DirectorySection) -> None:
-        """Ask DNS where that is due, and wait for it where nothing is known. Raises `Refused` where nothing will be."""
+    async def refresh(self, settings: DirectorySection, site: str) -> None:
+        """Ask DNS where that is due, and wait for it where nothing is known. Raises `Refused` where nothing will be.
+
+        `site` is the one whose servers come first, empty where it is not known (yet).
+        """
         if self._found is not None and self._found.asked_for != settings:
             self._found = None
         if self._found is None:
-            await self._flights.join("srv", lambda: self._ask(settings))
+            await self._flights.join("srv", lambda: self._ask(settings, site))
         elif self._found.until <= self.reactor.seconds():
-            self._flights.join("srv", lambda: self._ask(settings)).addErrback(self._no_answer)
+            self._flights.join("srv", lambda: self._ask(settings, site)).addErrback(self._no_answer)
 
     def cancel(self) -> None:
         """Wait for no answer any more."""
         self._flights.cancel()
 
-    async def _ask(self, settings: DirectorySection) -> None:
-        catalogs, controllers = names(settings)
+    async def _ask(self, settings: DirectorySection, site: str) -> None:
+        catalogs, controllers = names(settings, site)
         users = await self._look_up(settings, catalogs)
         configuration = await self._look_up(settings, controllers)
         users = users or configuration
@@ -133,9 +137,10 @@ class Discovery:
         failure.trap(Refused)
 
 
-def names(settings: DirectorySection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def names(settings: DirectorySection, site: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What DNS is asked for: the names of global catalogs, and of domain controllers; those of our site first."""
-    domain, site = settings.discover, settings.site
+    domain = settings.discover
+    site = site if is_dns_domain(site) else ""  # a server's word may be anything
     forest = settings.forest or domain
     catalogs = [f"_gc._tcp.{site}._sites.{forest}"] if site else []
     controllers = [f"_ldap._tcp.{site}._sites.dc._msdcs.{domain}"] if site else []

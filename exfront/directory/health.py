@@ -36,6 +36,7 @@ class ServerState:
     latency: float  # a moving average; 0 before the first answer
     tried: float | None  # when a connection was last begun
     root: RootDse | None
+    own_site: str = ""  # of exfront, the same at each server; empty where it is not known
 
 
 @define(eq=False)
@@ -116,7 +117,7 @@ class Health:
         elif self.state == "down":  # a probe
             self._go_down(error)
 
-    def shown(self) -> ServerState:
+    def shown(self, own_site: str = "") -> ServerState:
         """A copy for others to read."""
         return ServerState(
             str(self.url),
@@ -129,6 +130,7 @@ class Health:
             self.latency,
             self.tried if self.tried > _NEVER else None,
             self.root,
+            own_site,
         )
 
     def _answered(self, seconds: float) -> None:

@@ -26,7 +26,7 @@ from exfront.directory.search_connection import SearchConnection, Searches
 from exfront.directory.servers import Servers
 from exfront.directory.single_flight import SingleFlight
 from exfront.interfaces import MISS, IDirectory, Miss
-from exfront.names import BadName, KeyKind, LookupKey, parse_login
+from exfront.names import BadName, KeyKind, LookupKey, NameRules, parse_login
 from exfront.reasons import AMBIGUOUS_LOGIN, DIRECTORY_TIMEOUT, Refused
 from exfront.topology import Mailbox, Topology
 
@@ -76,6 +76,11 @@ class Directory:
         if settings != self._cache.settings:
             self._cache.settings = settings
             self._cache.flush()
+
+    @property
+    def rules(self) -> NameRules:
+        """What an address may be; the one place where they are made, for whoever reads a name."""
+        return NameRules(frozenset(self.settings.accepted_domains), self.settings.tag_separator)
 
     @property
     def limits(self) -> LimitsSection:
@@ -136,7 +141,7 @@ class Directory:
         if user is None:
             return self._cache.flush()
         try:
-            login = parse_login(user)
+            login = parse_login(user, self.rules)
         except BadName:  # nobody could log on by it, so nothing is held of it
             return 0
         return self._cache.flush((*login.keys, *login.mailbox_keys))

@@ -25,6 +25,7 @@ from exfront.directory.errors import (
     TimedOut,
 )
 from exfront.directory.health import Health, ServerState
+from exfront.directory.own_site import own_site
 from exfront.reasons import (
     DIRECTORY_CERTIFICATE,
     DIRECTORY_DOWN,
@@ -50,6 +51,7 @@ class Servers:
     limits: LimitsSection
     reactor: Any
     random: Callable[[], float] = SystemRandom().random
+    subnet_site: str = ""  # the site of Active Directory whose subnet holds one of our addresses, once that is known
     on_change: list[Callable[[Health], None]] = field(factory=list)
     _healths: dict[LdapUrl, Health] = field(factory=dict)
     _discovery: Discovery = field(init=False)
@@ -58,10 +60,16 @@ class Servers:
     def __attrs_post_init__(self) -> None:
         self._discovery = Discovery(self.reactor, self.random)
 
+    @property
+    def site(self) -> str:
+        """Our own site of Active Directory, empty where it is not known."""
+        roots = (health.root for url in self.urls() if (health := self._healths.get(url)) is not None)
+        return own_site(self.settings.site, self.subnet_site, (root.site for root in roots if root is not None))
+
     async def ready(self) -> None:
         """Wait until DNS named servers, where they are not listed. Raises `Refused`."""
         if self.settings.discover:
-            await self._discovery.refresh(self.settings)
+            await self._discovery.refresh(self.settings, self.site)
 
     async def open(self, prepare: Prepare | None = None, purpose: Purpose = "users") -> Connection:
         """A connection with TLS done, after `prepare`, from the first server that gives one. Raises `Refused`."""
@@ -154,7 +162,7 @@ class Servers:
     def states(self) -> tuple[ServerState, ...]:
         """All servers that are in use, for people and for tests; in the order of preference."""
         urls = dict.fromkeys((*self.urls("users"), *self.urls("configuration")))
-        return tuple(self._healths[url].shown() for url in urls if url in self._healths)
+        return tuple(self._healths[url].shown(self.site) for url in urls if url in self._healths)
 
     def _changed(self, health: Health) -> None:
         if health.state == "healthy":

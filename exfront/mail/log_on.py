@@ -79,7 +79,7 @@ class Way:
         if not acts_for or acts_for == identity.typed:
             return
         try:
-            login = parse_login(decode(acts_for))
+            login = parse_login(decode(acts_for), self.steps.portal.rules)
         except BadName as why:
             raise Refused(AUTHORIZATION_FAILED, str(why)) from None
         account = await self.steps.directory.find(login.keys, None)

@@ -33,6 +33,7 @@ def servers(found: Rows) -> str:
         (
             str(each["url"]),
             str(each["state"]),
+            _site(each),
             str(each["requests"]),
             str(each["failures"]),
             str(each["in_flight"]),
@@ -41,7 +42,13 @@ def servers(found: Rows) -> str:
         )
         for each in found
     ]
-    return _table(("server", "state", "requests", "failures", "waiting", "latency", "last error"), lines)
+    return _table(("server", "state", "site", "requests", "failures", "waiting", "latency", "last error"), lines)
+
+
+def _site(each: Mapping[str, Any]) -> str:
+    """The server's site of Active Directory, and whether exfront stands in it."""
+    site = str((each.get("root") or {}).get("site") or "")
+    return f"{site} (own)" if site and site == each.get("own_site") else site or "-"
 
 
 def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

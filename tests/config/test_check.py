@@ -88,6 +88,18 @@ class DirectoryTests(SynchronousTestCase):
             ["4 directory.site: without discover it means nothing"],
         )
 
+    def test_plain_entries_need_a_class_and_an_account_name(self) -> None:
+        for key, value in (("object_classes", "[]"), ("account_attribute", '""')):
+            for schema, wrong in (("plain_ldap", True), ("active_directory", False)):
+                found = related(DIRECTORY + f'schema = "{schema}"\n{key} = {value}\n' + LISTENER)
+                self.assertEqual(errors(found), [f"5 directory.{key}: empty"] if wrong else [], (key, schema))
+
+    def test_names_that_nobody_has_kept_longer_than_accounts_are_a_warning(self) -> None:
+        for seconds, warned in (("60.0", False), ("61.0", True)):
+            text = DIRECTORY + f"cache_time = 60.0\nnegative_cache_time = {seconds}\n" + LISTENER
+            found = warnings(related(text))
+            self.assertEqual("5 directory.negative_cache_time" in found, warned, found)
+
     def test_account_and_password_belong_together(self) -> None:
         cases = [
             ('bind_dn = "cn=a"', "4 directory.bind_dn: no bind_password_file for it"),

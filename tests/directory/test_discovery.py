@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from exfront.config.directory import DirectorySection
 from exfront.config.kinds import HostPort
 from exfront.config.limits import LimitsSection
-from exfront.directory.discovery import Target, in_order, name_servers
+from exfront.directory.discovery import Target, in_order, name_servers, names
+from exfront.directory.root_dse import RootDse
 from exfront.directory.servers import Servers
 from exfront.reasons import DIRECTORY_DOWN, Refused
 from tests.support.dns import SrvServer
@@ -64,6 +65,27 @@ class DiscoveryTests(TestCase):
         urls = await self.urls(self.servers(site="Chicago"))
         self.assertEqual(urls, [f"ldap://gc1.{DOMAIN}:3268", f"ldap://gc2.{DOMAIN}:3268"])
         self.assertEqual(self.dns.asked[0], SITE_GC)
+
+    async def test_a_site_that_is_learnt_later_counts_when_dns_is_asked_again(self) -> None:
+        """S-DIR-2: our site by subnet, else that of the server we like best."""
+        servers = self.servers()
+        await servers.ready()
+        self.assertEqual((servers.site, self.dns.asked), ("", [GC, DC]))
+        servers.health(servers.urls()[0]).root = RootDse(site="Chicago")
+        self.assertEqual(servers.site, "Chicago")
+        servers.subnet_site = "Dallas"
+        self.assertEqual(servers.site, "Dallas")
+        self.time.clock.advance(61)
+        await servers.ready()
+        for _ in range(100):
+            await deferLater(reactor, 0.01)
+            if len(self.dns.asked) == 6:
+                break
+        self.assertEqual(self.dns.asked[2:], [f"_gc._tcp.Dallas._sites.{DOMAIN}", GC,
+                                              f"_ldap._tcp.Dallas._sites.dc._msdcs.{DOMAIN}", DC])  # fmt: skip
+
+    def test_a_site_that_is_no_name_is_not_asked_for(self) -> None:
+        self.assertEqual(names(DirectorySection(discover=DOMAIN), "a b\xfc"), ((GC,), (DC,)))
 
     async def test_over_tls_from_the_first_octet(self) -> None:
         servers = self.servers(starttls=False)

@@ -127,6 +127,15 @@ class CacheTests(LookupTests):
         self.assertEqual(self.directory.flush("no\0name"), 0)
         self.assertEqual(self.directory.flush(None), 1)
 
+    def test_flush_reads_a_name_as_a_log_on_does(self) -> None:
+        """With its tag, and without an address in a domain that is not accepted."""
+        self.directory.settings = evolve(self.directory.settings, accepted_domains=("fourthcoffee.com",))
+        self.found("user1@fourthcoffee.com")
+        self.found("user2")
+        self.assertEqual(self.directory.flush("user1+lists@fourthcoffee.com"), 1)
+        self.assertEqual(self.directory.flush(r"FOURTHCOFFEE\user2/sales@partner.example"), 0)
+        self.assertEqual(self.directory.flush(None), 1)
+
     def test_what_was_under_way_at_a_flush_is_not_kept(self) -> None:
         self.searches.hold = True
         waiting = self.find("user1")

@@ -12,6 +12,7 @@ from exfront.config.listener import ListenerSection
 from exfront.mail.imap4 import Imap4Speaker
 from exfront.mail.kinds import IMAP4, POP3
 from exfront.mail.protocol import Fault, imap4_protocol, pop3_protocol
+from exfront.names import NameRules
 from exfront.reasons import (
     AUTHORIZATION_FAILED,
     BACK_END_AUTH_MISMATCH,
@@ -266,6 +267,15 @@ class FailureTests(Tests):
             c.say(b"PASS x\r\n")
             c.wait(FLOOR)
         self.assertEqual(len(self.logged(c)), 3)
+
+    def test_the_authorization_identity_follows_the_rules_of_login_names(self) -> None:
+        """S-MAIL-8: an address with a tag is the same account where login names may have tags, and only there."""
+        for rules, passes in ((NameRules(tag_separator="+"), True), (NameRules(), False)):
+            c = MailConnection()
+            c.world.steps.portal.rules = rules
+            c.say(b"a AUTHENTICATE PLAIN\r\n")
+            c.say(b64encode(b"alice+lists@fourthcoffee.com\0alice\0secret-alice") + b"\r\n")
+            self.assertEqual(len(c.world.dialer.dialled), int(passes), rules)
 
     def test_the_authorization_identity(self) -> None:
         """S-MAIL-8: authzid empty or the same account, however spelt; else AUTHORIZATIONFAILED, after the password."""

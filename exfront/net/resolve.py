@@ -1,4 +1,4 @@
-"""The addresses of a host name, for a check."""
+"""The addresses of a host name, by the reactor's resolver."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from twisted.internet.interfaces import IAddress, IHostnameResolver, IResolution
 from zope.interface import implementer
 
 
-async def resolve(reactor: Any, name: str) -> list[str]:
-    """What the reactor's resolver finds, in its order; empty for an unknown name."""
+def resolve(reactor: Any, name: str) -> Deferred[list[str]]:
+    """IPv4 and IPv6 addresses in the resolver's order, each once; none for an unknown name. However long it takes."""
     resolver: IHostnameResolver = reactor.nameResolver
     done: Deferred[list[str]] = Deferred()
     resolver.resolveHostName(_Receiver(done.callback), name)
-    return await done
+    return done
 
 
 @implementer(IResolutionReceiver)
 class _Receiver:
+    """Collects what the resolver finds."""
+
     def __init__(self, done: Callable[[list[str]], object]) -> None:
         self._done = done
         self._found: list[str] = []
