@@ -22,6 +22,8 @@ from exfront.reasons import (
 from exfront.secret import Secret
 from exfront.topology import Mailbox
 
+_UNAUTHORIZED = 401
+
 
 @define(eq=False)
 class GuardedPasswords:
@@ -69,7 +71,8 @@ class GuardedPasswords:
             self.cache.remember(account.account_id, secret)
             heard = True
         except Refused as refused:
-            self.cache.drop(account.account_id)
+            if refused.reason.http_status == _UNAUTHORIZED:  # a directory that does not answer has refused nobody
+                self.cache.drop(account.account_id)
             if refused.reason is WRONG_PASSWORD:
                 self._failed(account, secret, client)
                 heard = True

@@ -142,6 +142,13 @@ class GuardedTests(SynchronousTestCase):
             self.failureResultOf(self.check(f"wrong-{number}", EVIL), Refused)
         self.refused("right", SOFT_LOCK, protocol="http")
 
+    def test_an_outage_drops_nothing(self) -> None:
+        """S-AUTH-9: nobody loses what was proven because another password met a directory that does not answer."""
+        self.passes(client=HOME, protocol="http")
+        self.checker.fault = DIRECTORY_DOWN
+        self.refused("another", DIRECTORY_DOWN, protocol="http")
+        self.assertEqual(self.passes(client=HOME, protocol="http"), "credential_cache")
+
     def test_a_back_ends_refusal_drops_it(self) -> None:
         """S-AUTH-9: the directory is asked again."""
         self.passes(protocol="http")

@@ -94,10 +94,10 @@ def get(address: Address, path: str, headers: Mapping[str, str] | None = None, m
 
 
 class Conversation:
-    """A socket that says exactly what a test wants, and reads with a time limit."""
+    """A socket that says exactly what a test wants, and reads with a time limit; `source` is the client's address."""
 
-    def __init__(self, address: Address, seconds: float = PATIENCE) -> None:
-        self.socket = socket.create_connection(address, seconds)
+    def __init__(self, address: Address, seconds: float = PATIENCE, source: str = "") -> None:
+        self.socket = socket.create_connection(address, seconds, (source, 0) if source else None)
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Conversation:
