@@ -46,6 +46,7 @@ from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.pool import Pool
 from exfront.web.protocol import http_protocol
 from exfront.web.virtual_sites import VirtualSites
 
@@ -61,9 +62,11 @@ class Core:
     sessions: SessionTable
     steps: Steps
     topology: TopologyReader
+    pool: Pool
 
     async def stop(self) -> None:
         """Close what a look-up or a log-on opened, where no service does it."""
+        self.pool.stop()
         await self.topology.stop()
         await self.directory.stop()
         await self.passwords.stop()
@@ -87,8 +90,21 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     guard = Guard(settings.authentication, reactor.seconds)
     guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
     portal = Portal(directory, passwords, denied, guarded, directory.rules)
-    steps = Steps(sessions, portal, directory, dialer, lambda: World(topology.merged, policy), reactor)
-    return Core(servers, directory, passwords, guard, sessions, steps, topology)
+    steps = Steps(sessions, portal, directory, dialer, _world(topology, policy), reactor)
+    return Core(servers, directory, passwords, guard, sessions, steps, topology, Pool(reactor, settings.limits))
+
+
+def _world(topology: TopologyReader, policy: Policy) -> Callable[[], World]:
+    """What is known of the servers now: the same object as long as nothing of it has changed."""
+    known = World(topology.merged, policy)
+
+    def world() -> World:
+        nonlocal known
+        if known.topology is not topology.merged:
+            known = World(topology.merged, policy)
+        return known
+
+    return world
 
 
 def _learner(directory: Directory, servers: Servers, addresses: tuple[str, ...]) -> Callable[[Topology], None]:
@@ -116,8 +132,9 @@ def build(settings: Settings, reactor: Any) -> MultiService:
         Background(parts.topology.start, parts.topology.stop),
         *_guarding(parts, settings, reactor),
         *_control(settings, parts, reactor),
+        Background(lambda: None, parts.pool.stop),
         drain,
-        *(_listener(listener, settings, parts.steps, reactor) for listener in settings.listener),
+        *(_listener(listener, settings, parts, reactor) for listener in settings.listener),
     ):
         service.addService(part)
     return service
@@ -171,12 +188,12 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
 
-def _listener(listener: ListenerSection, settings: Settings, steps: Steps, reactor: Any) -> ListenerService:
+def _listener(listener: ListenerSection, settings: Settings, parts: Core, reactor: Any) -> ListenerService:
     """One listening socket with the protocol that is spoken there."""
     tls = _tls(listener, settings)
     implicit = tls if listener.tls == "implicit" else None
-    speak = _protocol(listener, settings, steps, reactor, tls)
-    accept = partial(steps.accept, listener.protocol, listener.name, listener.tls == "implicit", speak)
+    speak = _protocol(listener, settings, parts, reactor, tls)
+    accept = partial(parts.steps.accept, listener.protocol, listener.name, listener.tls == "implicit", speak)
     factory = AdmittingFactory(accept, implicit)
     return ListenerService(reactor, listener.address.host, listener.address.port, factory)
 
@@ -190,10 +207,19 @@ def _tls(listener: ListenerSection, settings: Settings) -> CertificateOptions | 
 
 
 def _protocol(
-    listener: ListenerSection, settings: Settings, steps: Steps, reactor: Any, tls: CertificateOptions | None
+    listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: CertificateOptions | None
 ) -> Callable[[Session], IProtocol]:
+    steps = parts.steps
     if listener.protocol == "http":
         sites = VirtualSites(settings.virtual_site, steps.portal.rules)
-        return partial(http_protocol, steps=steps, sites=sites, listener=listener, settings=settings, clock=reactor)
+        return partial(
+            http_protocol,
+            steps=steps,
+            sites=sites,
+            listener=listener,
+            settings=settings,
+            clock=reactor,
+            pool=parts.pool,
+        )
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

@@ -77,13 +77,13 @@ class Steps:
         finally:
             record.steps["locate"] = self.clock.seconds() - began
         if mailbox is not None:
-            record.mailbox = mailbox.addresses[0] if mailbox.addresses else mailbox.account_name
+            record.mailbox = mailbox.shown
         return mailbox
 
-    def route(self, record: SessionRecord, facts: Facts) -> Relay:
-        """Decide. Raises `Refused` for a decision that refuses."""
+    def route(self, record: SessionRecord, facts: Facts, world: World | None = None) -> Relay:
+        """Decide, in `world` or in what is known of the servers now. Raises `Refused` for a decision that refuses."""
         began = self.clock.seconds()
-        decision: Decision = decide(facts, self.world())
+        decision: Decision = decide(facts, self.world() if world is None else world)
         record.steps["route"] = self.clock.seconds() - began
         record.decision = type(decision).__name__
         if isinstance(decision, Refuse):

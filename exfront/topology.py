@@ -270,3 +270,8 @@ class Mailbox:
     bad_password_count: int | None = None
     password_set: int | None = None
     stale: bool = False
+
+    @property
+    def shown(self) -> str:
+        """What logs call it."""
+        return self.addresses[0] if self.addresses else self.account_name

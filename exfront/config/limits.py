@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from exfront import limits
-from exfront.config.kinds import Count, Seconds
+from exfront.config.kinds import Count, Seconds, SecondsOrNone
 
 
 @frozen
@@ -33,3 +33,4 @@ class LimitsSection:
     http_idle_time: Seconds = limits.HTTP_IDLE_TIME
     http_write_time: Seconds = limits.HTTP_WRITE_TIME
     http_answer_time: Seconds = limits.HTTP_ANSWER_TIME
+    http_back_end_idle_time: SecondsOrNone = limits.HTTP_BACK_END_IDLE_TIME

@@ -23,6 +23,7 @@ class VirtualDirectorySection:
     methods: tuple[str, ...] = ()  # default: the application's
     body_octets: Octets = limits.HTTP_BODY_OCTETS
     answer_time: SecondsOrNone = 0.0  # default: the application's
+    websocket: bool = False  # whether clients may switch to a web socket here (S-HTTP-16)
 
 
 @frozen

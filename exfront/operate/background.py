@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 
 @define(eq=False)
@@ -15,7 +15,7 @@ class Background(Service):
     """Calls `start` when the service starts, and waits for `stop` when it stops."""
 
     start: Callable[[], object]
-    stop: Callable[[], Coroutine[Any, Any, None]]
+    stop: Callable[[], Coroutine[Any, Any, None] | None]
 
     def startService(self) -> None:
         """Start the part."""
@@ -25,4 +25,5 @@ class Background(Service):
     def stopService(self) -> Deferred[None]:
         """Fires when the part has stopped."""
         Service.stopService(self)
-        return Deferred.fromCoroutine(self.stop())
+        stopping = self.stop()
+        return succeed(None) if stopping is None else Deferred.fromCoroutine(stopping)

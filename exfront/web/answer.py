@@ -17,12 +17,17 @@ from exfront.wire.http1.events import (
     RequestHead,
     UntilClose,
 )
-from exfront.wire.http1.write import BodyWriter, response_head
+from exfront.wire.http1.write import BodyWriter, field_lines, response_head_of
+
+_STATUSES = {status: str(status) for status in range(100, 600)}
 
 
 @define(eq=False)
 class Answer:
-    """Writes to `outlet`. `keep_alive` says whether the connection lives on; it may be taken away until `begin`."""
+    """What is written waits for `flush`, so that a head and the body behind it leave together.
+
+    `keep_alive` says whether the connection lives on; it may be taken away until `begin`.
+    """
 
     outlet: Outlet
     record: SessionRecord
@@ -32,52 +37,68 @@ class Answer:
     ended: bool = field(default=False, init=False)
     until_close: bool = field(default=False, init=False)
     _body: BodyWriter | None = field(default=None, init=False)
+    _waiting: list[bytes] = field(factory=list, init=False)
 
     @classmethod
     def to(cls, head: RequestHead, outlet: Outlet, record: SessionRecord) -> Answer:
         """The answer to `head`."""
-        return cls(outlet, record, head.minor, head.keep_alive)
+        return cls(outlet, record, head.minor, head.fields.keep_alive)
 
-    def interim(self, status: int, reason: bytes | None = None, headers: Headers = ()) -> None:
-        """A 1xx response; HTTP/1.0 clients know none (RFC 9110 section 15.2)."""
+    def interim(self, status: int, reason: bytes | None = None, lines: bytes = b"") -> None:
+        """A 1xx response, at once; HTTP/1.0 clients know none (RFC 9110 section 15.2)."""
         if self.minor and not self.begun:
-            self.outlet.write(response_head(status, reason, headers, NO_BODY))
+            self.outlet.write(response_head_of(status, reason, lines, NO_BODY))
 
-    def begin(self, status: int, reason: bytes | None, headers: Headers, framing: Framing) -> None:
-        """The final head. A body of unknown length comes in chunks, or to HTTP/1.0 until the connection's end."""
+    def begin(self, status: int, reason: bytes | None, lines: bytes, framing: Framing) -> None:
+        """The final head; `lines` are its field lines, checked, without those of the framing.
+
+        A body of unknown length comes in chunks, or to HTTP/1.0 until the connection's end.
+        """
         if isinstance(framing, Chunked | UntilClose):
             framing = CHUNKED if self.minor else UNTIL_CLOSE
-        self.until_close = isinstance(framing, UntilClose)
-        self.keep_alive = self.keep_alive and not self.until_close
+            if not self.minor:
+                self.until_close, self.keep_alive = True, False
         self.begun = True
-        self.record.front_end_status = str(status)
+        self.record.front_end_status = _STATUSES[status]
         self._body = BodyWriter(framing)
-        self.outlet.write(response_head(status, reason, (*headers, *self._connection()), framing, self.minor))
+        if not self.keep_alive:
+            lines += b"Connection: close\r\n"
+        elif not self.minor:
+            lines += b"Connection: keep-alive\r\n"
+        self._waiting.append(response_head_of(status, reason, lines, framing, self.minor))
+
+    def switch(self, lines: bytes) -> None:
+        """A 101 to a client that asked for it: what follows is no HTTP (RFC 9110 section 7.8)."""
+        self.begun, self.keep_alive = True, False
+        self.record.front_end_status = _STATUSES[101]
+        self.outlet.write(response_head_of(101, None, lines, NO_BODY))
 
     def data(self, octets: bytes) -> None:
         """A piece of the body."""
         assert self._body is not None
-        self.outlet.write(self._body.data(octets))
+        self._waiting.append(self._body.data(octets))
 
     def end(self) -> None:
-        """The answer is complete."""
+        """The answer is complete, and on its way."""
         assert self._body is not None
         last = self._body.end()
-        self.ended = True
         if last:
-            self.outlet.write(last)
+            self._waiting.append(last)
+        self.ended = True
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        waiting = self._waiting
+        if waiting:
+            self._waiting = []
+            self.outlet.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def whole(self, status: int, headers: Headers, body: bytes, *, head_only: bool = False) -> None:
         """An answer of exfront's own, at once; with `head_only` only the body's length is told."""
-        length = Length(len(body))
         if head_only:
-            self.begin(status, None, (*headers, (b"Content-Length", b"%d" % length.octets)), NO_BODY)
+            self.begin(status, None, field_lines((*headers, (b"Content-Length", b"%d" % len(body)))), NO_BODY)
         else:
-            self.begin(status, None, headers, length)
+            self.begin(status, None, field_lines(headers), Length(len(body)))
             self.data(body)
         self.end()
-
-    def _connection(self) -> Headers:
-        if not self.keep_alive:
-            return ((b"Connection", b"close"),)
-        return () if self.minor else ((b"Connection", b"keep-alive"),)

@@ -42,11 +42,11 @@ class LogOns:
     jitter: Callable[[], float] = _jitter
     _digest: bytes = field(default=b"", init=False, repr=False)
     _identity: Identity | None = field(default=None, init=False, repr=False)
-    _until: float = field(default=0.0, init=False)
+    until: float = field(default=0.0, init=False)  # of what is remembered
 
     def remembered(self, authorization: bytes | None) -> Identity | None:
         """Who the same header value was proven to be a moment ago; None when that must be asked."""
-        if authorization is None or self._identity is None or self.clock.seconds() >= self._until:
+        if authorization is None or self._identity is None or self.clock.seconds() >= self.until:
             return None
         return self._identity if hmac.compare_digest(self._digest, digest(authorization)) else None
 
@@ -78,7 +78,7 @@ class LogOns:
                 await self._wait_until(began + self._floor(record, refused.reason) + self.jitter())
             raise
         self._identity, self._digest = identity, digest(authorization)
-        self._until = self.clock.seconds() + self.settings.remembered_logon_time
+        self.until = self.clock.seconds() + self.settings.remembered_logon_time
         return identity
 
     def _floor(self, record: SessionRecord, reason: Reason) -> float:

@@ -13,6 +13,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront.wire.http1.response import ResponseReader
+
 
 class Listener(Protocol):
     """What an exchange wants to hear."""
@@ -30,7 +32,7 @@ class Listener(Protocol):
         ...
 
 
-@frozen
+@frozen(cache_hash=True)
 class ConnectionKey:
     """Requests with the same key may follow each other on one connection (S-HTTP-33).
 
@@ -53,13 +55,17 @@ class ConnectionKey:
 class BackEndConnection(protocol.Protocol):
     """One connection. `pinned` once a request or challenge on it was about logging the connection itself on."""
 
+    key: ConnectionKey | None = None
+    pinned = False
+    alive = False
+    gone = False  # connectionLost was called
+    idle_since = 0.0
+    left: Callable[[BackEndConnection], None] | None = None  # called when an idle connection is no more
+    _listener: Listener | None = None
+    _feeding = False
+
     def __init__(self) -> None:
-        self.key: ConnectionKey | None = None
-        self.pinned = False
-        self.alive = False
-        self.left: Callable[[], None] | None = None  # called when an idle connection is no more
-        self._listener: Listener | None = None
-        self._feeding = False
+        self.reader = ResponseReader(b"")
 
     def connectionMade(self) -> None:
         """Ready; pieces of a body must not wait for each other's acknowledgement."""
@@ -68,14 +74,9 @@ class BackEndConnection(protocol.Protocol):
             self._line.setTcpNoDelay(True)
             self._line.setTcpKeepAlive(True)
 
-    def serves(self, key: ConnectionKey) -> bool:
-        """Whether the next request, of `key`, may go here."""
-        mine = self.key
-        if not self.alive or mine is None:
-            return False
-        if self.pinned:
-            return mine.same_place(key) and key.scheme in ("none", "bound")
-        return mine == key
+    def at(self, key: ConnectionKey) -> bool:
+        """Whether it is alive, and goes where requests of `key` go."""
+        return self.alive and self.key is not None and self.key.same_place(key)
 
     def begin(self, listener: Listener) -> None:
         """From now on events go to `listener`."""
@@ -103,11 +104,13 @@ class BackEndConnection(protocol.Protocol):
 
     def pause(self) -> None:
         """Read no more for now."""
-        self._line.pauseProducing()
+        if self.alive:
+            self._line.pauseProducing()
 
     def resume(self) -> None:
         """Read again."""
-        self._line.resumeProducing()
+        if self.alive:
+            self._line.resumeProducing()
 
     def close(self) -> None:
         """End an idle connection in order."""
@@ -149,6 +152,7 @@ class BackEndConnection(protocol.Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Gone."""
+        self.gone = True
         listener, self._listener = self._listener, None
         self._leave()
         if listener is not None:
@@ -158,7 +162,7 @@ class BackEndConnection(protocol.Protocol):
         self.alive = False
         left, self.left = self.left, None
         if left is not None:
-            left()
+            left(self)
 
     @property
     def _line(self) -> Any:

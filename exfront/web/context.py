@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
+from exfront.decision import SessionRecord
 from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
+from exfront.web.back_end import BackEndConnection
 from exfront.web.deadline import Deadline
 from exfront.web.headers import ClientFacts
-from exfront.web.pool import KeptConnection
+from exfront.web.pool import Pool
+from exfront.web.route import Route
 from exfront.web.virtual_sites import VirtualSites
+
+
+def _no_tunnel(connection: BackEndConnection, record: SessionRecord, ended: Callable[[], None]) -> None:
+    raise AssertionError("not connected")
 
 
 @define(eq=False)
 class ClientContext:
-    """Of one connection: its session, what it may use, its log-on and its kept connection to a back end."""
+    """Of one connection: its session, what it may use, its log-on, and a back end's connection that belongs to it.
+
+    `route` is that of the last request. `unpinned` is called when the back end has closed the pinned connection;
+    `tunnel` joins the client's connection with a back end's.
+    """
 
     session: Session
     steps: Steps
@@ -26,22 +39,51 @@ class ClientContext:
     listener: ListenerSection
     settings: Settings
     clock: IReactorTime
-    kept: KeptConnection = field(init=False)
+    pool: Pool
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
     facts: ClientFacts = field(init=False)
+    route: Route | None = field(default=None, init=False)
+    pinned: BackEndConnection | None = field(default=None, init=False)
+    unpinned: Callable[[], None] = field(default=lambda: None, init=False)
+    tunnel: Callable[[BackEndConnection, SessionRecord, Callable[[], None]], None] = field(
+        default=_no_tunnel, init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         session = self.session
-        self.kept = KeptConnection(self.clock)
         self.log_ons = LogOns(self.steps, self.settings.limits, self.clock)
         self.answer_deadline = Deadline(self.clock)
         self.facts = ClientFacts(session.address, session.secure, session.id)
 
     def end(self) -> None:
-        """The connection is over."""
-        self.kept.end()
+        """The connection is over, and with it what belonged to it."""
+        self.reset()
         self.answer_deadline.stop()
+
+    def forget_log_on(self) -> None:
+        """A back end has refused the credentials: what was built on them goes too."""
+        self.log_ons.forget()
+        self.route = None
+
+    def pin(self, connection: BackEndConnection) -> None:
+        """From now on `connection` is this client connection's alone, in place of one that was (S-HTTP-33)."""
+        former, self.pinned = self.pinned, connection
+        connection.pinned = True
+        if former is not None and former is not connection:
+            former.close()
+
+    def reset(self) -> None:
+        """Other credentials end what a connection was logged on as (S-HTTP-34)."""
+        pinned, self.pinned = self.pinned, None
+        if pinned is not None:
+            pinned.close()
+
+    def unpin(self, connection: BackEndConnection) -> None:
+        """The back end has closed it: whoever was logged on there must see that."""
+        if self.pinned is connection:
+            self.pinned = None
+            self.unpinned()
 
     @property
     def secret_enough(self) -> bool:

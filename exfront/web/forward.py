@@ -1,146 +1,202 @@
-"""A routed request on its way to a back end: which connection, what it says there, and whether it may be said twice."""
+"""A routed request on its way to a back end: on which connection, and whether it may be said twice."""
 
 from __future__ import annotations
 
-from attrs import define, field
-from twisted.internet.protocol import Factory
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from exfront.auth.next_hop import login_name
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
 from exfront.decision import Relay, SessionRecord
-from exfront.facts import Identity
-from exfront.reasons import (
-    BACK_END_AUTH_MISMATCH,
-    BACK_END_CERTIFICATE,
-    BACK_END_RESET,
-    INCONSISTENT_MAILBOX,
-    Refused,
-)
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, Refused
 from exfront.web import headers
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
-from exfront.web.auth_http import digest
-from exfront.web.back_end import BackEndConnection, ConnectionKey
+from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
-from exfront.web.proxy import Exchange, Order
-from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
+from exfront.web.proxy import Exchange
+from exfront.web.route import Route
+from exfront.web.routes import rerouted
 from exfront.wire import basic
-from exfront.wire.http1.events import Headers, RequestHead, ResponseHead
+from exfront.wire.http1.events import RequestHead, ResponseHead
 
 _UNAUTHORIZED = 401
 _CONNECTIONS = Factory.forProtocol(BackEndConnection)
-_SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the connection itself on (S-HTTP-33)
+_STATUSES = {status: str(status) for status in range(100, 600)}
 
 
 @define(eq=False)
 class Forward:
-    """`relay` says where to, `identity` for whom; an anonymous one lets the client's own Authorization pass."""
+    """`ended` hears how it ended: None when the answer is complete, a `Refused`, or a fault of our own."""
 
     context: ClientContext
     head: RequestHead
     body: RequestBody
     answer: Answer
     record: SessionRecord
-    site: VirtualSite
-    directory: VirtualDirectory
-    identity: Identity
-    relay: Relay
+    route: Route
+    ended: Callable[[Refused | Failure | None], None]
     exchange: Exchange | None = field(default=None, init=False)
-    _connection: BackEndConnection | None = field(default=None, init=False)
+    _began: float = field(default=0.0, init=False)
+    _kept: bool = field(default=False, init=False)  # the connection had served before
+    _moved: bool = field(default=False, init=False)  # the directory was asked once more
+    _waiting: Deferred[None] | None = field(default=None, init=False)
 
-    async def run(self) -> None:
-        """Until the answer is complete. Raises `Refused`."""
-        began = self.context.clock.seconds()
+    def start(self) -> None:
+        """Send it on a connection that is there, or on a new one."""
+        self._began = self.context.clock.seconds()
+        connection = self._connection()
+        if connection is None:
+            self._dial()
+        else:
+            self._kept = True
+            self._send(connection)
+
+    def cancel(self) -> None:
+        """The client is gone."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self.exchange is not None:
+            self.exchange.cancel()
+
+    # --- connections
+
+    def _connection(self) -> BackEndConnection | None:
+        key, pinned = self.route.key, self.context.pinned
+        if pinned is not None:
+            if key.scheme not in ("none", "bound"):
+                self.context.reset()
+            elif pinned.at(key):
+                return pinned
+        return None if key.scheme == "bound" or self.route.terms.upgrade else self.context.pool.take(key)
+
+    def _dial(self) -> None:
+        self._wait(self._dialled())
+
+    async def _dialled(self) -> None:
+        route = self.route
         try:
-            await self._run()
-        finally:
-            self.record.steps["relay"] = self.context.clock.seconds() - began
-
-    async def _run(self) -> None:
-        key = self._key()
-        order = self._order()
-        kept = self.context.kept.take(key)
-        if kept is not None:
-            try:
-                await self._exchange(kept, order)
-                return
-            except Refused as refused:
-                if refused.reason is not BACK_END_RESET or not self._repeatable(key):
-                    raise
-                self.record.detail = "retried"
-        await self._exchange(await self._dial(key), order)
-
-    def _repeatable(self, key: ConnectionKey) -> bool:
-        """Whether a kept connection that died without an answer may be followed by a new one (S-HTTP-32)."""
-        return self.head.method in REPEATABLE_METHODS and self.body.empty and key.scheme != "bound"
-
-    async def _dial(self, key: ConnectionKey) -> BackEndConnection:
-        try:
-            connection = await self.context.steps.dialer.dial(self.relay, "http", _CONNECTIONS)
+            connection = await self.context.steps.dialer.dial(route.relay, "http", _CONNECTIONS)
         except Refused as refused:
             if refused.reason is BACK_END_CERTIFICATE:  # both columns tell it (S-ROUTE-8)
                 self.record.back_end_status = refused.detail[refused.detail.find("TLS:") :] or "TLS"
             raise
+        self._send(self._made(connection))
+
+    def _made(self, connection: IProtocol) -> BackEndConnection:
         assert isinstance(connection, BackEndConnection)
-        connection.key, connection.pinned = key, key.scheme == "bound"
+        connection.key = self.route.key
+        if connection.key.scheme == "bound":
+            self.context.pin(connection)
         return connection
 
-    async def _exchange(self, connection: BackEndConnection, order: Order) -> None:
-        self._connection = connection
+    def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Let what asks others run; its refusal or fault is this request's."""
+        self._waiting = waiting = Deferred.fromCoroutine(coroutine)
+        waiting.addCallbacks(self._waited, self._failed)
+        waiting.addErrback(self.broke)
+
+    def _waited(self, result: None) -> None:
+        self._waiting = None
+
+    def _failed(self, failure: Failure) -> None:
+        self._waiting = None
+        if isinstance(failure.value, Refused):
+            self._end(failure.value)
+        elif not failure.check(CancelledError):
+            self.broke(failure)
+
+    def _send(self, connection: BackEndConnection) -> None:
         self.exchange = exchange = Exchange(
-            connection, order, self.body, self.answer, self._edit, self.context.answer_deadline
+            connection, self.route.terms, self.body, self.answer, self, self.context.answer_deadline
         )
-        await exchange.run()
-        if exchange.reusable and self.record.reason is None:
-            self.context.kept.keep(connection)
-        elif connection.alive:
-            connection.close()
+        exchange.start(self.route.octets(self.head))
 
-    def _order(self) -> Order:
-        head, limits = self.head, self.context.settings.limits
-        target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
-        host = self.site.host_for_back_end(head.authority)
-        fields = headers.to_back_end(head, host, self.context.facts, self._authorization())
-        time = self.directory.section.answer_time or self.directory.application.answer_time or limits.http_answer_time
-        return Order(head.method, target, fields, head.framing, head.expect_continue, time)
+    # --- of the exchange
 
-    def _authorization(self) -> bytes | None:
-        identity = self.identity
-        if identity.account is None or identity.secret is None:
-            return self.head.get(b"authorization")
-        try:
-            return basic.credentials(login_name(identity, self.relay.login_as), identity.secret)
-        except ValueError:
-            raise Refused(INCONSISTENT_MAILBOX, "a colon in the name for the next hop") from None
-
-    def _key(self) -> ConnectionKey:
-        user, scheme = self._user()
-        service = self.relay.service
-        return ConnectionKey(self.relay.server.name, service.port, service.tls, user, scheme)
-
-    def _user(self) -> tuple[str, str]:
-        if self.identity.account is not None:
-            return self.identity.account.account_id, "basic"
-        authorization = self.head.get(b"authorization")
-        if authorization is None:
-            return "", "none"
-        scheme = _SCHEMES.get(authorization.partition(b" ")[0].lower(), "bound")
-        return ("", scheme) if scheme == "bound" else (digest(authorization).hex(), scheme)
-
-    def _edit(self, head: ResponseHead) -> Headers:
-        """The fields of the answer as the client gets them; what a 401 means depends on whose credentials it is for."""
-        self.record.back_end_status = str(head.status)
-        urls = headers.BackEndUrls(self.relay.server, self.relay.service, self.site.url(self.context.session.secure))
+    def edit(self, head: ResponseHead) -> bytes:
+        """See `Caller`. What a 401 means depends on whose credentials it is for."""
+        record, route = self.record, self.route
+        record.back_end_status = _STATUSES[head.status]
         if head.status != _UNAUTHORIZED:
-            return headers.to_client(head.headers, urls)
-        if self.identity.account is not None:
-            self.context.log_ons.forget()
-            self.record.refuse(BACK_END_AUTH_MISMATCH)
+            return headers.to_client(head, route.urls)
+        if route.identity.account is not None:
+            record.refuse(BACK_END_AUTH_MISMATCH)
             realm = self.context.settings.authentication.realm
-            return headers.to_client(head.headers, urls, basic.challenge(realm))
-        fields = headers.to_client(head.headers, urls)
-        if not headers.asks_for_connection_logon(head.headers):
-            return fields
-        assert self._connection is not None
-        self._connection.pinned = True
-        return (*fields, (b"Proxy-Support", b"Session-Based-Authentication"))  # S-HTTP-34
+            return headers.to_client(head, route.urls, basic.challenge(realm))
+        return headers.to_client(head, route.urls) + self._bound(head)
+
+    def _bound(self, head: ResponseHead) -> bytes:
+        """A challenge that logs the connection on makes it this client connection's own (S-HTTP-33, S-HTTP-34)."""
+        if not headers.asks_for_connection_logon(head):
+            return b""
+        assert self.exchange is not None
+        self.context.pin(self.exchange.connection)
+        return b"Proxy-Support: Session-Based-Authentication\r\n"
+
+    def reconsiders(self, head: ResponseHead) -> bool:
+        """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
+        route = self.route
+        if head.status != _UNAUTHORIZED or route.identity.account is None:
+            return False
+        self.context.forget_log_on()
+        if self._moved or not self.body.empty or route.mailbox is None:
+            return False
+        self._moved = True
+        self._wait(self._look_again())
+        return True
+
+    async def _look_again(self) -> None:
+        """One fresh look at the directory, and one more try where the mailbox is now; else the answer stands."""
+        exchange, route = self.exchange, self.route
+        assert exchange is not None
+        relay = await self.context.steps.moved(self.record, route.facts, route.named)
+        if relay is None:
+            exchange.go_on()
+        else:
+            exchange.cancel()
+            self._retry(relay)
+
+    def _retry(self, relay: Relay) -> None:
+        self.record.detail = "moved"
+        self.route = rerouted(self.route, relay, self.context, self.head)
+        self._kept = False
+        self.start()
+
+    def over(self, refused: Refused | None) -> None:
+        """See `Caller`."""
+        exchange = self.exchange
+        assert exchange is not None
+        connection = exchange.connection
+        if refused is None:
+            if exchange.switched:
+                self.context.tunnel(connection, self.record, lambda: self._end(None))
+                return
+            if not exchange.reusable or self.record.reason is not None:
+                connection.close()
+            elif connection.pinned:
+                connection.left = self.context.unpin
+            else:
+                self.context.pool.keep(connection)
+        elif self._kept and refused.reason is BACK_END_RESET and self._repeatable():
+            self.record.detail, self._kept = "retried", False
+            self._dial()
+            return
+        self._end(refused)
+
+    def broke(self, failure: Failure) -> None:
+        """See `Caller`."""
+        self.ended(failure)
+
+    def _repeatable(self) -> bool:
+        """Whether a kept connection that died without an answer may be followed by a new one (S-HTTP-32)."""
+        return self.head.method in REPEATABLE_METHODS and self.body.empty and self.route.key.scheme != "bound"
+
+    def _end(self, refused: Refused | None) -> None:
+        self.record.steps["relay"] = self.context.clock.seconds() - self._began
+        self.ended(refused)

@@ -11,8 +11,10 @@ from functools import lru_cache
 from attrs import frozen
 
 from exfront.topology import Server, Service
-from exfront.wire.http1.events import Headers, RequestHead
-from exfront.wire.http1.fields import end_to_end, tokens
+from exfront.wire.http1.events import Headers, NoBody, RequestHead, ResponseHead
+from exfront.wire.http1.field_lines import FieldLine
+from exfront.wire.http1.fields import HOP_BY_HOP, PROTECTED, end_to_end, tokens
+from exfront.wire.http1.write import describes, field_lines
 
 PSEUDONYM = b"exfront"
 
@@ -35,6 +37,10 @@ _TELLING = frozenset({
     b"x-calculatedbetarget", b"x-targetbeserver",
 })  # fmt: skip
 _LOCATIONS = (b"location", b"content-location")
+_LOOKED_AT = HOP_BY_HOP | _TELLING | {*_LOCATIONS, b"www-authenticate", b"content-length"}
+_OPTIONS = frozenset({b"close", b"keep-alive"})
+_CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -58,11 +64,20 @@ def loops(headers: Headers) -> bool:
     return any(PSEUDONYM in entry.split() for entry in received)
 
 
-def to_back_end(head: RequestHead, host: bytes, client: ClientFacts, authorization: bytes | None) -> Headers:
+def asks_for_web_socket(head: RequestHead) -> bool:
+    """Whether a request wants to switch to a web socket (RFC 6455 section 4.1)."""
+    if head.method != b"GET" or not head.minor or not isinstance(head.framing, NoBody):
+        return False
+    return tokens(head.get_all(b"upgrade")) == [b"websocket"] and b"upgrade" in tokens(head.get_all(b"connection"))
+
+
+def to_back_end(
+    head: RequestHead, host: bytes, client: ClientFacts, authorization: bytes | None, *, upgrade: bool = False
+) -> Headers:
     """The fields of a request for the back end.
 
-    `host` is the Host it gets, `authorization` the one Authorization value, None for none. The framing's own fields are
-    the writer's business.
+    `host` is the Host it gets, `authorization` the one Authorization value, None for none; with `upgrade` it asks for a
+    web socket. The framing's own fields are the writer's business.
     """
     pairs: list[tuple[bytes, bytes]] = [(b"Host", host)]
     for name, value in end_to_end(head.headers):
@@ -78,6 +93,8 @@ def to_back_end(head: RequestHead, host: bytes, client: ClientFacts, authorizati
         elif lower in _ANCHORS and not _SMTP_ADDRESS.fullmatch(value):
             continue
         pairs.append((name, value))
+    if upgrade:
+        pairs += ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
     return (*pairs, *_kept(head), *_added(head, client, authorization))
 
 
@@ -143,23 +160,47 @@ class BackEndUrls:
         return frozenset((host + port).encode("utf-8") for host in hosts for port in ports)
 
 
-def to_client(headers: Headers, urls: BackEndUrls, challenge: bytes | None = None) -> Headers:
-    """The fields of a back end's response for the client.
+def to_client(head: ResponseHead, urls: BackEndUrls, challenge: bytes | None = None) -> bytes:
+    """The field lines of a back end's response for the client, without those of its framing.
 
     With `challenge` it takes the place of the back end's own challenges: those are for exfront, not for the user.
     """
-    pairs: list[tuple[bytes, bytes]] = []
-    for name, value in end_to_end(headers):
-        lower = name.lower()
-        if lower in _TELLING or (challenge is not None and lower == b"www-authenticate"):
-            continue
-        pairs.append((name, urls.public_url(value) if lower in _LOCATIONS else value))
+    kept: list[bytes] = []
+    connection: list[bytes] = []
+    for line in head.lines:
+        if line.lower not in _LOOKED_AT:
+            kept.append(line.octets)
+        elif line.lower == b"connection":
+            connection.append(line.value)
+        else:
+            kept.append(_edited(line, head, urls, challenge))
     if challenge is not None:
-        pairs.append((b"WWW-Authenticate", challenge))
-    return tuple(pairs)
+        kept.append(field_lines([(b"WWW-Authenticate", challenge)]))
+    named = frozenset(tokens(connection)) - PROTECTED - _OPTIONS if connection else None
+    return b"".join([each for each in kept if _name_of(each) not in named] if named else kept)
 
 
-def asks_for_connection_logon(headers: Headers) -> bool:
+def _edited(line: FieldLine, head: ResponseHead, urls: BackEndUrls, challenge: bytes | None) -> bytes:
+    """A line that does not simply pass, as the client gets it; empty where it does not get it."""
+    if line.lower in _LOCATIONS:
+        url = urls.public_url(line.value)
+        return line.octets if url is line.value else field_lines([(line.name, url)])
+    if line.lower == b"content-length":
+        return line.octets if describes(head.status, head.framing) else b""
+    return line.octets if line.lower == b"www-authenticate" and challenge is None else b""
+
+
+def _name_of(octets: bytes) -> bytes:
+    return octets.partition(b":")[0].lower()
+
+
+def asks_for_connection_logon(head: ResponseHead) -> bool:
     """Whether a 401 offers a scheme that authenticates the connection and not the request (S-HTTP-33)."""
-    offered = (value.split(b" ", 1)[0].lower() for name, value in headers if name.lower() == b"www-authenticate")
-    return any(scheme.rstrip(b",") in (b"negotiate", b"ntlm", b"kerberos") for scheme in offered)
+    return any(scheme in _CONNECTION_SCHEMES for scheme in offered_schemes(head))
+
+
+def offered_schemes(head: ResponseHead) -> list[bytes]:
+    """The schemes of a response's challenges, in lower case (RFC 9110 section 11.6.1: one line may hold several)."""
+    values = [_QUOTED.sub(b"", line.value) for line in head.lines if line.lower == b"www-authenticate"]
+    members = [member.split(b" ", 1)[0] for member in tokens(values)]
+    return [member for member in members if b"=" not in member]

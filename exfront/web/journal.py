@@ -31,6 +31,6 @@ class Journal:
 
     def finish(self, record: SessionRecord) -> None:
         """Its answer is through, or given up."""
-        record.octets_out = self.outlet.octets
+        record.octets_out += self.outlet.octets
         record.duration = self.clock.seconds() - self._began
         self.sessions.finished(record)

@@ -65,6 +65,11 @@ class Outlet:
     def stopProducing(self) -> None:
         """The client is gone: the protocol hears it too."""
 
+    def hand_over(self) -> None:
+        """From now on others write to the transport."""
+        self._unregister()
+        self._deadline.clear()
+
     def close_writing(self) -> None:
         """Write no more; the client may go on for a moment."""
         self._unregister()

@@ -22,7 +22,7 @@ def checked(path: bytes) -> tuple[bytes, ...]:
     A segment with an encoded slash stays one segment, which no configured path equals. Raises `BadPath`.
     """
     raw = path[1:].split(b"/")
-    if b"%" not in path and b"\\" not in path and b"/." not in path:
+    if is_plain(path):
         return tuple(raw)
     if _BAD_ESCAPE.search(path):
         raise BadPath("a bad escape")
@@ -32,6 +32,11 @@ def checked(path: bytes) -> tuple[bytes, ...]:
     for segment in segments[:_DECISIVE_SEGMENTS]:
         _check_text(segment)
     return segments
+
+
+def is_plain(path: bytes) -> bool:
+    """Whether the path means what its octets are: nothing in it is encoded or could be read differently."""
+    return b"%" not in path and b"\\" not in path and b"/." not in path
 
 
 def _decode(octets: bytes) -> bytes:

@@ -1,59 +1,97 @@
-"""What a client connection keeps of its connections to back ends: at most one, idle, for one user (S-HTTP-33)."""
+"""Idle connections to back ends, kept for requests of the same account (S-HTTP-33)."""
 
 from __future__ import annotations
 
 from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from exfront import limits
+from exfront.config.limits import LimitsSection
 from exfront.web.back_end import BackEndConnection, ConnectionKey
-from exfront.web.deadline import Deadline
+
+_SWEEP_TIME = 5.0  # seconds between two looks: a connection is kept at most so much longer
 
 
 @define(eq=False)
-class KeptConnection:
-    """Never shared between client connections, so that no logon of a connection ever reaches another user."""
+class Pool:
+    """Of one process, for all client connections; the last one kept is the first one used again.
+
+    `settings` is [limits]. A connection that was about logging itself on (`pinned`) is never in here: it belongs to its
+    client connection.
+    """
 
     clock: IReactorTime
-    _kept: BackEndConnection | None = None
-    _idle: Deadline = field(init=False)
+    settings: LimitsSection
+    _idle: dict[ConnectionKey, list[BackEndConnection]] = field(factory=dict)
+    _count: int = 0
+    _sweep: IDelayedCall | None = None
 
-    def __attrs_post_init__(self) -> None:
-        self._idle = Deadline(self.clock)
+    def __len__(self) -> int:
+        return self._count
 
     def take(self, key: ConnectionKey) -> BackEndConnection | None:
-        """The kept connection if a request of `key` may go there; another one is closed."""
-        kept = self._kept
-        if kept is None:
+        """An idle connection on which a request of `key` may go."""
+        idle = self._idle.get(key)
+        if idle is None:
             return None
-        self._forget()
-        kept.left = None
-        if kept.serves(key):
-            return kept
-        kept.close()
-        return None
+        connection = idle.pop()
+        if not idle:
+            del self._idle[key]
+        self._count -= 1
+        connection.left = None
+        return connection
 
     def keep(self, connection: BackEndConnection) -> None:
-        """Keep an idle connection for the next request; it is closed when it is not used soon, or speaks unasked."""
-        self.close()
-        if not connection.alive:
+        """Keep an idle connection; it is closed when it is not used soon, speaks unasked, or is one too many."""
+        key = connection.key
+        if key is None or connection.pinned or not connection.alive or not self._room():
+            connection.close()
             return
-        self._kept = connection
+        idle = self._idle.get(key)
+        if idle is None:
+            idle = self._idle[key] = []
+        elif len(idle) >= limits.HTTP_BACK_END_IDLE_OF_A_USER:
+            connection.close()
+            return
+        idle.append(connection)
+        self._count += 1
         connection.left = self._forget
-        self._idle.set(limits.HTTP_BACK_END_IDLE_TIME, self.close)
+        connection.idle_since = self.clock.seconds()
+        if self._sweep is None:
+            self._sweep = self.clock.callLater(self._pause(), self._look)
 
-    def close(self) -> None:
-        """Close what is kept."""
-        kept = self._kept
-        self._forget()
-        if kept is not None:
-            kept.close()
-
-    def end(self) -> None:
-        """The client connection is over."""
-        self.close()
-        self._idle.stop()
-
-    def _forget(self) -> None:
-        self._kept = None
+    def stop(self) -> None:
+        """Close all."""
+        for idle in list(self._idle.values()):
+            for connection in list(idle):
+                connection.close()
         self._idle.clear()
+        self._count = 0
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def _forget(self, connection: BackEndConnection) -> None:
+        """It ended, or said something that nobody had asked for."""
+        assert connection.key is not None
+        idle = self._idle[connection.key]
+        idle.remove(connection)
+        if not idle:
+            del self._idle[connection.key]
+        self._count -= 1
+
+    def _look(self) -> None:
+        self._sweep = None
+        before = self.clock.seconds() - self.settings.http_back_end_idle_time
+        for idle in list(self._idle.values()):
+            for connection in [each for each in idle if each.idle_since <= before]:
+                self._forget(connection)
+                connection.close()
+        if self._count:
+            self._sweep = self.clock.callLater(self._pause(), self._look)
+
+    def _room(self) -> bool:
+        return self._count < limits.HTTP_BACK_END_IDLE and self.settings.http_back_end_idle_time > 0
+
+    def _pause(self) -> float:
+        return min(_SWEEP_TIME, self.settings.http_back_end_idle_time)

@@ -5,10 +5,10 @@ The rules stand elsewhere; this joins transport, reader, request and clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IHandshakeListener,
@@ -23,18 +23,22 @@ from zope.interface import implementer
 from exfront import limits
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
+from exfront.decision import SessionRecord
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web import pages
 from exfront.web.answer import Answer
+from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.body_rate import BodyRate
 from exfront.web.context import ClientContext
 from exfront.web.deadline import Deadline
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
+from exfront.web.pool import Pool
 from exfront.web.request import Request
+from exfront.web.tunnel import Tunnel
 from exfront.web.virtual_sites import VirtualSites
 from exfront.wire.http1.events import Data, End, Event, Malformed, RequestHead
 from exfront.wire.http1.request import TLS_HANDSHAKE, RequestReader
@@ -47,9 +51,10 @@ def http_protocol(
     listener: ListenerSection,
     settings: Settings,
     clock: IReactorTime,
+    pool: Pool,
 ) -> IProtocol:
     """The protocol of one client connection; `session` is closed when the connection ends."""
-    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock))
+    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool))
 
 
 class _Phase(Enum):
@@ -83,7 +88,8 @@ class HttpProtocol(Protocol):
         self._reader = RequestReader()
         self._phase = _Phase.HANDSHAKE
         self._request: Request | None = None  # until its answer and its body are both through
-        self._task: Deferred[None] | None = None  # until its answer is
+        self._serving = False  # until its answer is
+        self._tunnel: Tunnel | None = None
         self._rate = BodyRate(0.0, 0)
         self._pumping = False
         self._reading = True
@@ -99,6 +105,7 @@ class HttpProtocol(Protocol):
         self._outlet = Outlet(self._line, self._limits.http_write_time, self._not_read, self._pump, self._clock)
         self._journal = Journal(context.session, context.steps.sessions, self._outlet, self._clock)
         context.session.stop, context.session.abort = self._stop, self._abort
+        context.unpinned, context.tunnel = self._unpinned, self._switch
         if context.session.secure:
             self._deadline.set(self._limits.tls_handshake_time, self._handshake_too_slow)
         else:
@@ -110,6 +117,9 @@ class HttpProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of the client."""
+        if self._tunnel is not None:
+            self._tunnel.client.received(data)
+            return
         if self._phase is _Phase.CLOSING:
             self._dropped += len(data)
             if self._dropped > limits.HTTP_DRAIN_OCTETS:
@@ -121,6 +131,9 @@ class HttpProtocol(Protocol):
     def readConnectionLost(self) -> None:
         """The client sends no more; who has asked may still wait for the answer, but not long if it does not come."""
         self._read_ended = True
+        if self._tunnel is not None:
+            self._tunnel.client.read_ended()
+            return
         if self._phase is _Phase.CLOSING:
             self._outlet.close()
             return
@@ -137,9 +150,13 @@ class HttpProtocol(Protocol):
         self._phase = _Phase.CLOSING
         self._deadline.stop()
         self._outlet.gone()
-        if self._task is not None:
+        if self._tunnel is not None:
+            self._tunnel.client.lost(reason)  # the end of the tunnel is that of its request
+        elif self._serving and self._request is not None:
             self._note(CLIENT_GONE)
-            self._task.cancel()
+            self._serving = False
+            self._request.cancel()
+            self._journal.finish(self._request.record)
         self._context.end()
         self._context.steps.sessions.close(self._context.session)
 
@@ -199,7 +216,7 @@ class HttpProtocol(Protocol):
             request.body.data(event.octets)
         elif isinstance(event, End):
             request.body.end()
-            if self._task is None:
+            if not self._serving:
                 self._request = None
         elif isinstance(event, Malformed):
             raise Refused(BAD_INPUT, event.text)
@@ -209,18 +226,24 @@ class HttpProtocol(Protocol):
     def _start(self, head: RequestHead, octets: int) -> None:
         record = self._journal.begin(octets)
         answer = Answer.to(head, self._outlet, record)
-        answer.keep_alive = answer.keep_alive and not self._stopping
-        body = RequestBody(head.framing, changed=self._pump)
-        self._request = request = Request(self._context, head, answer, body, record)
-        if body.empty:
+        if self._stopping:
+            answer.keep_alive = False
+        body = RequestBody(head.fields.framing, changed=self._pump)
+        self._request = request = Request(self._context, head, answer, body, record, self._served)
+        if body.ended:
             self._reader.next_event()  # its End
         self._enter(_Phase.ANSWER)
-        self._task = Deferred.fromCoroutine(request.serve())
-        self._task.addCallbacks(self._served, self._failed, (request,), {}, (request,), {})
+        self._serving = True
+        request.serve()
 
-    def _served(self, result: None, request: Request) -> None:
+    def _served(self, request: Request, failure: Failure | None = None) -> None:
         """The answer is through, or as much of it as there is."""
-        self._task = None
+        if not self._serving:
+            return  # nobody is left to be answered
+        if failure is not None:
+            self._broke(failure)
+            return
+        self._serving = False
         self._journal.finish(request.record)
         answer, body = request.answer, request.body
         if self._phase is _Phase.CLOSING:
@@ -235,31 +258,36 @@ class HttpProtocol(Protocol):
             self._request = None
             self._pump()
 
-    def _failed(self, failure: Failure, request: Request) -> None:
-        if failure.check(CancelledError) is None:
-            self._broke(failure)
-        elif self._task is not None:
-            self._task = None
-            self._journal.finish(request.record)
-
     def _broke(self, failure: Failure) -> None:
         """A fault of our own: it ends this connection and no other (S-OPS-8)."""
         _log.failure("a fault in session {session}", failure, session=self._context.session.id)
-        request, task = self._request, self._task
-        if request is None or task is None:
+        request = self._request
+        if request is None or not self._serving:
             self._line.abortConnection()
             return
+        request.cancel()
         request.broke()
-        self._task = None
-        task.cancel()
-        self._served(None, request)
+        self._served(request)
+
+    def _switch(self, connection: BackEndConnection, record: SessionRecord, ended: Callable[[], None]) -> None:
+        """From now on octets pass to and from `connection` (S-HTTP-16)."""
+        self._deadline.clear()
+        self._read(True)
+        self._outlet.hand_over()
+        self._tunnel = Tunnel(connection, record, ended)
+        self._tunnel.start(self._line, self._reader.rest, self._clock)
+
+    def _unpinned(self) -> None:
+        """The back end has ended the connection that a log-on of this one was for."""
+        if self._phase is _Phase.IDLE:
+            self._close()
 
     def _give_up(self, request: Request, reason: Reason, detail: str) -> None:
         """The rest of a body is not wanted, or did not come."""
-        if self._task is None:
-            self._close(linger=True)
-        else:
+        if self._serving:
             request.fail(reason, detail)
+        else:
+            self._close(linger=True)
 
     def _malformed(self, event: Malformed) -> None:
         if event == TLS_HANDSHAKE:
@@ -363,7 +391,7 @@ class HttpProtocol(Protocol):
 
     def _note(self, reason: Reason, detail: str = "") -> None:
         """Why the running request ends without, or within, its answer."""
-        if self._request is None or self._task is None:
+        if self._request is None or not self._serving:
             return
         record = self._request.record
         record.refuse(reason, detail)
@@ -384,7 +412,6 @@ class HttpProtocol(Protocol):
         for a close with unread input resets the connection (RFC 9112 section 9.6).
         """
         self._phase = _Phase.CLOSING
-        self._context.kept.end()
         if not linger or self._read_ended:
             self._deadline.clear()
             self._outlet.close()

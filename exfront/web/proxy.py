@@ -6,10 +6,9 @@ anew from parsed values, the answer too. What was cut short never looks complete
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,9 +26,9 @@ from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.deadline import Deadline
-from exfront.wire.http1.events import Data, End, Framing, Headers, Malformed, ResponseHead, Truncated
+from exfront.wire.http1.events import Data, End, Framing, Malformed, ResponseHead, Truncated
 from exfront.wire.http1.response import ResponseReader
-from exfront.wire.http1.write import BodyWriter, request_head
+from exfront.wire.http1.write import BodyWriter
 
 _CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
@@ -38,67 +37,89 @@ _FIRST_ERROR = 400
 
 
 @frozen
-class Order:
-    """The request as the back end gets it. `answer_time` is what the back end has for each wait, in seconds."""
+class Terms:
+    """How requests alike are spoken of with a back end.
+
+    `answer_time` is what the back end has for each wait, in seconds. With `upgrade` the request asks for a web socket.
+    """
 
     method: bytes
-    target: bytes
-    headers: Headers
     framing: Framing
     expect_continue: bool
     answer_time: float
+    upgrade: bool = False
+
+
+class Caller(Protocol):
+    """Who sent the request, and hears what comes of it."""
+
+    def edit(self, head: ResponseHead) -> bytes:
+        """The field lines of a response head as the client gets them; the last one it sees is the final head."""
+        ...
+
+    def reconsiders(self, head: ResponseHead) -> bool:
+        """Whether this final head is not to be passed on yet: `go_on`, or cancelling the exchange, follows."""
+        ...
+
+    def over(self, refused: Refused | None) -> None:
+        """The exchange is at its end: the answer is complete, or will never be."""
+        ...
+
+    def broke(self, failure: Failure) -> None:
+        """A fault of our own."""
+        ...
 
 
 @implementer(IPushProducer)
 @define(eq=False)
 class Exchange:
-    """Runs `order` on `connection`.
+    """Sends `octets`, a request's head by `terms`, on `connection`, and what belongs to it.
 
-    `edit` gives the fields of a response head as the client gets them; the last one it sees is the final head.
     `deadline` is free while the exchange runs, and so is the client's outlet, whose source it is.
     """
 
     connection: BackEndConnection
-    order: Order
+    terms: Terms
     body: RequestBody
     answer: Answer
-    edit: Callable[[ResponseHead], Headers]
+    caller: Caller
     deadline: Deadline
     touched: bool = field(default=False, init=False)  # an octet of an answer came
     reusable: bool = field(default=False, init=False)  # the connection may take another request
+    switched: bool = field(default=False, init=False)  # the connection is a tunnel from here on
     _reader: ResponseReader = field(init=False)
-    _writer: BodyWriter = field(init=False)
-    _done: Deferred[None] = field(init=False)
+    _writer: BodyWriter | None = field(default=None, init=False)
     _over: bool = field(default=False, init=False)
     _paused: bool = field(default=False, init=False)
-    _awaits_continue: bool = field(init=False)
+    _awaits_continue: bool = field(default=False, init=False)
     _awaiting: bool = field(default=False, init=False)  # the back end is to do something within the answer time
     _keep_alive: bool = field(default=False, init=False)
     _early_answer: bool = field(default=False, init=False)  # the back end may not have read the request
+    _held: ResponseHead | None = field(default=None, init=False)  # reconsidered
 
-    def __attrs_post_init__(self) -> None:
-        self._reader = ResponseReader(self.order.method)
-        self._writer = BodyWriter(self.order.framing)
-        self._done = Deferred(lambda _: self._end())
-        self._awaits_continue = self.order.expect_continue
-
-    def run(self) -> Deferred[None]:
-        """Fires when the answer is complete, fails with `Refused`; cancelling it aborts the connection."""
-        order = self.order
-        if not self.connection.alive:
+    def start(self, octets: bytes) -> None:
+        """Begin; the caller hears of the end."""
+        connection, terms = self.connection, self.terms
+        self._reader = connection.reader
+        self._reader.expect(terms.method)
+        if not connection.alive:
             self.fail(BACK_END_RESET, "closed before the request")
-            return self._done
-        self.connection.begin(self)
+            return
+        connection.begin(self)
         self.answer.outlet.feed_from(self)
-        self.connection.write(request_head(order.method, order.target, order.headers, order.framing))
+        connection.write(octets)
         if self.body.ended:
             self._await()
-            return self._done
+        else:
+            self._start_body()
+
+    def _start_body(self) -> None:
+        self._writer = BodyWriter(self.terms.framing)
         self.connection.feed_from(self.body)
+        self._awaits_continue = self.terms.expect_continue
         if self._awaits_continue:
             self.deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
         self.body.forward(self)
-        return self._done
 
     # --- from the client
 
@@ -107,6 +128,7 @@ class Exchange:
         if self._awaits_continue:  # the client did not wait
             self._awaits_continue = False
             self.deadline.clear()
+        assert self._writer is not None
         self.connection.write(self._writer.data(octets))
 
     def waits(self, waiting: bool) -> None:
@@ -119,6 +141,7 @@ class Exchange:
 
     def sent_all(self) -> None:
         """The request is complete."""
+        assert self._writer is not None
         last = self._writer.end()
         if last:
             self.connection.write(last)
@@ -132,7 +155,20 @@ class Exchange:
         """It is no use: the back end's connection ends now, and so does the request."""
         if not self._over:
             self._end()
-            self._done.errback(Refused(reason, detail))
+            self.caller.over(Refused(reason, detail))
+
+    def cancel(self) -> None:
+        """Nobody wants it any more: the back end's connection ends, and the caller hears nothing."""
+        if not self._over:
+            self._end()
+
+    def go_on(self) -> None:
+        """The head that was reconsidered is passed on after all."""
+        head, self._held = self._held, None
+        if head is not None and not self._over:
+            self._pass_on(head)
+            self.connection.resume()
+            self._read()
 
     def pauseProducing(self) -> None:
         """The client does not read: the back end is not read either, and not blamed for its silence."""
@@ -170,21 +206,22 @@ class Exchange:
         self._keep_alive = False
         if not self.answer.ended:
             self._reader.end(clean=clean)
+            if self._held is not None:
+                return
             self._read()
         if not self._over:
             self._finish()
 
     def fault(self, failure: Failure) -> None:
         """A fault of our own on the back end's side: it is the request's."""
-        if not self._over:
-            self._end()
-            self._done.errback(failure)
+        self.cancel()
+        self.caller.broke(failure)
 
     def _read(self) -> None:
-        while not self._over:
+        while not self._over and self._held is None:
             event = self._reader.next_event()
             if event is None:
-                return
+                break
             if isinstance(event, Data):
                 self.answer.data(event.octets)
             elif isinstance(event, ResponseHead):
@@ -195,14 +232,16 @@ class Exchange:
                 self.fail(BACK_END_PROTOCOL, event.text)
             elif isinstance(event, Truncated):
                 self._cut_short()
+        if not self.answer.ended:
+            self.answer.flush()
 
     def _head(self, head: ResponseHead) -> None:
         if head.status >= _FIRST_FINAL:
             self._final(head)
         elif head.status == _SWITCHING_PROTOCOLS:
-            self.fail(BACK_END_PROTOCOL, "a 101 that nobody asked for")
+            self._switch(head)
         elif head.status != _CONTINUE:
-            self.answer.interim(head.status, head.reason, self.edit(head))
+            self.answer.interim(head.status, head.reason, self.caller.edit(head))
         elif self._awaits_continue:
             self._continue()
 
@@ -211,12 +250,35 @@ class Exchange:
         self.deadline.clear()
         self.answer.interim(_CONTINUE)
 
+    def _switch(self, head: ResponseHead) -> None:
+        """S-HTTP-16: a tunnel begins only where it was asked for, and to what was asked for."""
+        upgrade = head.get(b"upgrade")
+        if not self.terms.upgrade or upgrade is None or upgrade.lower() != b"websocket":
+            self.fail(BACK_END_PROTOCOL, "a 101 that nobody asked for")
+            return
+        self.answer.switch(self.caller.edit(head) + b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        self.switched = True
+        self._leave()
+        self.caller.over(None)
+
     def _final(self, head: ResponseHead) -> None:
         self._keep_alive = head.keep_alive and self.connection.alive
+        self._held = head
+        if not self.caller.reconsiders(head):
+            self._held = None
+            self._pass_on(head)
+        elif self._held is not None and not self._over:
+            self.deadline.clear()
+            self._awaiting = False
+            self.connection.pause()
+
+    def _pass_on(self, head: ResponseHead) -> None:
         if not self.body.ended:
             self._early(head)
-        headers = self.edit(head)
-        self.answer.begin(head.status, head.reason, headers, head.framing)
+        lines = self.caller.edit(head)
+        if self.connection.pinned and not head.keep_alive:
+            self.answer.keep_alive = False  # who is logged on there must see that it ends
+        self.answer.begin(head.status, head.reason, lines, head.framing)
 
     def _early(self, head: ResponseHead) -> None:
         """The answer comes before the request is complete (S-HTTP-17).
@@ -254,7 +316,7 @@ class Exchange:
     def _await(self) -> None:
         self._awaiting = True
         if not self._paused:
-            self.deadline.set(self.order.answer_time, self._too_late)
+            self.deadline.set(self.terms.answer_time, self._too_late)
 
     def _too_late(self) -> None:
         self.fail(BACK_END_ANSWER_TIMEOUT, "phase=body" if self.answer.begun else "phase=head")
@@ -268,7 +330,7 @@ class Exchange:
             self.connection.finish()
             if self._paused:
                 self.connection.resume()
-        self._done.callback(None)
+        self.caller.over(None)
 
     def _end(self) -> None:
         self._leave()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate
 
 from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from exfront.decision import SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.reasons import (
-    BACK_END_AUTH_MISMATCH,
     BAD_INPUT,
     BODY_TOO_LARGE,
     CLIENT_TIMEOUT,
@@ -31,6 +33,8 @@ from exfront.web.context import ClientContext
 from exfront.web.forward import Forward
 from exfront.web.masking import masked
 from exfront.web.paths import BadPath, checked
+from exfront.web.route import Route
+from exfront.web.routes import route_of
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire import basic
 from exfront.wire.http1.events import Headers, RequestHead
@@ -42,28 +46,43 @@ _UNAUTHORIZED = 401
 
 @define(eq=False)
 class Request:
-    """`answer` and `body` are its two streams, `record` its line in the access log."""
+    """`answer` and `body` are its two streams, `record` its line in the access log.
+
+    `done` hears when the answer is complete, or as much of it as there will be, with a fault of our own if that ended
+    it.
+    """
 
     context: ClientContext
     head: RequestHead
     answer: Answer
     body: RequestBody
     record: SessionRecord
+    done: Callable[[Request, Failure | None], None]
     _site: VirtualSite = field(init=False)
     _directory: VirtualDirectory | None = field(default=None, init=False)
     _forward: Forward | None = field(default=None, init=False)
+    _deciding: Deferred[Route | None] | None = field(default=None, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._site = self.context.sites.site(self.head.authority)
-        self.record.method = self.head.method.decode("ascii")
-        self.record.target = masked(self.head.target)
+    def serve(self) -> None:
+        """Give the answer; at once where the same was decided a moment ago."""
+        context, head, record = self.context, self.head, self.record
+        record.method = head.method.decode("ascii")
+        record.target = masked(head.target)
+        route, steps = context.route, context.steps
+        if route is not None and route.serves(head, context.clock.seconds(), steps.world(), steps.directory):
+            self._note(route)
+            self._follow(route)
+            return
+        self._deciding = deciding = Deferred.fromCoroutine(self._decide())
+        deciding.addCallbacks(self._decided, self._not_decided)
+        deciding.addErrback(self._ended)
 
-    async def serve(self) -> None:
-        """Give the whole answer, or as much of it as the back end gave: then it has begun and not ended."""
-        try:
-            await self._serve()
-        except Refused as refused:
-            self.refuse(refused)
+    def cancel(self) -> None:
+        """The client is gone: nothing more is done for it."""
+        if self._deciding is not None:
+            self._deciding.cancel()
+        elif self._forward is not None:
+            self._forward.cancel()
 
     def fail(self, reason: Reason, detail: str) -> None:
         """The client broke the rules, or was too slow, while its body was forwarded."""
@@ -74,6 +93,7 @@ class Request:
         """Say no, unless an answer has begun: what was begun can only be cut."""
         self.record.refuse(refused.reason, refused.detail)
         if self.answer.begun:
+            self.answer.flush()
             return
         reason, session = refused.reason, self.context.session.id
         status = reason.http_status
@@ -88,14 +108,57 @@ class Request:
         self.answer.keep_alive = False
         self.refuse(Refused(INTERNAL_ERROR))
 
-    async def _serve(self) -> None:
+    # --- from deciding to the end
+
+    def _decided(self, route: Route | None) -> None:
+        self._deciding = None
+        if route is None:
+            self.done(self, None)
+            return
+        self.context.route = route
+        self._follow(route)
+
+    def _not_decided(self, failure: Failure) -> None:
+        self._deciding = None
+        if not failure.check(CancelledError):
+            self._ended(failure.value if isinstance(failure.value, Refused) else failure)
+
+    def _note(self, route: Route) -> None:
+        """What the steps write into the record, where they were taken for a request before this one."""
+        record, identity, mailbox = self.record, route.identity, route.mailbox
+        self._directory = route.directory
+        self._site = route.site
+        record.virtual_directory = route.directory.path
+        if identity.account is not None:
+            self.context.log_ons.note(record, identity)
+        if mailbox is not None:
+            record.mailbox = mailbox.shown
+            record.location = "stale" if mailbox.stale else "cache"
+        record.decision = "Relay"
+        record.back_end = route.relay.server.name
+        self.body.limit = route.directory.section.body_octets
+
+    def _follow(self, route: Route) -> None:
+        self._forward = forward = Forward(
+            self.context, self.head, self.body, self.answer, self.record, route, self._ended
+        )
+        forward.start()
+
+    def _ended(self, how: Refused | Failure | None) -> None:
+        if isinstance(how, Refused):
+            self.refuse(how)
+        self.done(self, how if isinstance(how, Failure) else None)
+
+    async def _decide(self) -> Route | None:
+        """Where to; None for what was answered here. Raises `Refused`."""
         head = self.head
+        self._site = self.context.sites.site(head.authority)
         if head.method in NEVER_RELAYED:
             self.answer.keep_alive = False
             raise Refused(METHOD_NOT_ALLOWED)
         if head.path == b"*":
             self._local(_OK, pages.Page(((b"Allow", self._site.allow),), b""))
-            return
+            return None
         segments = _segments(head.path)
         directory = self._site.directory(segments)
         if directory is None:
@@ -104,12 +167,12 @@ class Request:
         self.record.virtual_directory = directory.path
         if directory.lacks_slash(segments) and head.method in (b"GET", b"HEAD"):
             self._redirect(directory)
-            return
+            return None
         self._check(directory)
         if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
             self._local(_OK, pages.Page(((b"Allow", directory.allow),), b""))
-            return
-        await self._relay(directory, segments)
+            return None
+        return await self._route(directory, segments)
 
     def _redirect(self, directory: VirtualDirectory) -> None:
         """To the same with a slash (S-HTTP-22), under the configured name (S-HTTP-5)."""
@@ -144,7 +207,7 @@ class Request:
             if not here:
                 raise Refused(DESTINATION_ELSEWHERE)
 
-    async def _relay(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> None:
+    async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route:
         context, record = self.context, self.record
         identity = await self._identity(directory)
         keys = directory.mailbox_keys(segments)
@@ -157,13 +220,9 @@ class Request:
             explicit_logon=bool(keys),
             named_server=directory.section.server,
         )
-        relay = context.steps.route(record, facts)
-        self._forward = Forward(
-            context, self.head, self.body, self.answer, record, self._site, directory, identity, relay
-        )
-        await self._forward.run()
-        if record.reason is BACK_END_AUTH_MISMATCH and mailbox is not None:
-            context.steps.directory.forget(mailbox)  # the client's next try finds where it is now (S-ROUTE-10)
+        world = context.steps.world()
+        relay = context.steps.route(record, facts, world)
+        return route_of(context, self.head, segments, self._site, directory, world, facts, keys, relay)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         if directory.section.authentication == "anonymous":

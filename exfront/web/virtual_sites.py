@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.names import ANY_NAME, BadName, LookupKey, NameRules, mailbox_keys
@@ -80,6 +80,12 @@ class VirtualSite:
     public_name: bytes
     host_names: frozenset[bytes]
     directories: tuple[VirtualDirectory, ...]  # the longest paths first
+
+    decisive: int = field(init=False)  # so many segments of a path decide on virtual directory and mailbox
+
+    @decisive.default
+    def _count_segments(self) -> int:
+        return max((len(directory.segments) for directory in self.directories), default=0) + 1
 
     def directory(self, segments: Sequence[bytes]) -> VirtualDirectory | None:
         """The virtual directory of a checked path; None means 404 without look-up (S-HTTP-22)."""

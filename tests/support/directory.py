@@ -51,6 +51,8 @@ class MemoryDirectory:
     fault: BaseException | None = None
     asked: list[tuple[LookupKey, ...]] = field(factory=list)
     remembers: bool = False
+    hold: bool = False  # look-ups wait until `release`
+    _waiting: list[tuple[Deferred[Mailbox | None], tuple[LookupKey, ...]]] = field(factory=list)
     _known: dict[tuple[LookupKey, ...], Mailbox] = field(factory=dict)
 
     def cached_find(self, keys: Sequence[LookupKey]) -> Mailbox | Miss | None:
@@ -63,6 +65,20 @@ class MemoryDirectory:
 
     def find(self, keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
         self.asked.append(tuple(keys))
+        if self.hold:
+            waiting: Deferred[Mailbox | None] = Deferred()
+            self._waiting.append((waiting, tuple(keys)))
+            return waiting
+        return self._found(keys)
+
+    def release(self) -> None:
+        """Answer the look-ups that wait."""
+        self.hold = False
+        while self._waiting:
+            waiting, keys = self._waiting.pop(0)
+            self._found(keys).chainDeferred(waiting)
+
+    def _found(self, keys: Sequence[LookupKey]) -> Deferred[Mailbox | None]:
         if self.fault is not None:
             return fail(self.fault)
         for key in keys:

@@ -33,7 +33,12 @@ LISTENERS: Mapping[str, Section] = {
     "https": {"protocol": "http", "tls": "implicit"},
 }
 # Short enough that a silent back end does not hold up the suite, long enough for a slow machine.
-LIMITS: Section = {"back_end_connect_time": 3.0, "back_end_login_time": 4.0, "drain_time": 5.0}
+LIMITS: Section = {
+    "back_end_connect_time": 3.0,
+    "back_end_login_time": 4.0,
+    "drain_time": 5.0,
+    "http_back_end_idle_time": 0.3,  # so that tests need not wait for what is kept
+}
 VIRTUAL_SITE: Section = {
     "name": "default",
     "public_name": PUBLIC_NAME,

@@ -14,6 +14,7 @@ from exfront.interfaces import IRecordObserver
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Protocol, Server, Service, Topology
+from exfront.web.pool import Pool
 from tests.support.dialer import MemoryDialer
 from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
 
@@ -61,17 +62,20 @@ class SmallWorld:
     passwords: MemoryPasswords = field(
         factory=lambda: MemoryPasswords({name: b"secret-" + name.encode() for name in ("alice", "bob", "carol")})
     )
+    pool: Pool = field(init=False)
     sessions: SessionTable = field(init=False)
     steps: Steps = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.pool = Pool(self.clock, self.limits)
+        world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
         self.steps = Steps(
             self.sessions,
             Portal(self.directory, self.passwords),
             self.directory,
             self.dialer,
-            lambda: World(Topology(self.servers)),
+            lambda: world,
             self.clock,
         )
 

@@ -18,6 +18,7 @@ from exfront.config.settings import Settings
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.decision import SessionRecord
 from exfront.sessions import Session
+from exfront.web.pool import Pool
 from exfront.web.protocol import HttpProtocol, http_protocol
 from exfront.web.virtual_sites import VirtualSites
 from tests.support.steps import SmallWorld
@@ -77,11 +78,13 @@ class Conversation:
     handshake: bool = True  # TLS comes up at once
     limits: LimitsSection = field(factory=LimitsSection)
     world: SmallWorld = field(factory=SmallWorld)
+    pool: Pool = field(init=False)
     session: Session = field(init=False)
     protocol: HttpProtocol = field(init=False)
     client: MemoryTransport = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.pool = self.world.pool
         address = HostPort("192.0.2.1", 443 if self.secure else 80)
         listener = ListenerSection("http", address, "implicit" if self.secure else "none", self.allow_plaintext)
         settings = Settings(
@@ -89,7 +92,7 @@ class Conversation:
         )
         self.session = self.world.admit("http", secure=self.secure)
         sites = VirtualSites(self.sites)
-        protocol = http_protocol(self.session, self.world.steps, sites, listener, settings, self.clock)
+        protocol = http_protocol(self.session, self.world.steps, sites, listener, settings, self.clock, self.pool)
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)
         self.protocol.makeConnection(self.client)
@@ -122,6 +125,11 @@ class Conversation:
         """What the back end gets of a request."""
         self.send(request(line, *fields))
         return self.back_end(number).take()
+
+    def end(self) -> None:
+        """The client goes, and the service stops."""
+        self.client.peer_closes()
+        self.pool.stop()
 
     def answer(self, octets: bytes = OK, number: int = 0) -> bytes:
         """The back end sends; what the client got since."""

@@ -8,6 +8,8 @@ from exfront import reasons
 from tests.support.directory import mailbox
 from tests.web.conversation import ALICE, OK, Conversation, basic, read, request
 
+_NO = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
+
 
 class LogOnTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -110,15 +112,53 @@ class LogOnTests(SynchronousTestCase):
         self.assertEqual(self.talk.world.passwords.checked, ["alice", "alice"])
         self.assertEqual(len(self.talk.world.dialer.dialled), 2)
 
-    def test_the_next_request_after_a_refusal_by_the_back_end_goes_where_the_mailbox_is_now(self) -> None:
-        """S-ROUTE-10: the cached location is dropped: one more look-up, and the client's next try arrives."""
+    def moved(self, *fields: bytes, line: bytes = b"GET /exchange/", body: bytes = b"") -> bytes:
+        """Alice's mailbox moves while chicago is asked for it, and lets her not in; what the client got."""
         self.talk.world.directory.remembers = True
-        for home_server in ("chicago", "dallas"):
-            self.talk.world.directory.entries[0] = mailbox("alice", home_server)
-            self.talk.send(request(b"GET /exchange/", ALICE))
-            self.talk.answer(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        self.talk.send(request(line, ALICE, *fields, body=body))
+        self.talk.world.directory.entries[0] = mailbox("alice", "dallas")
+        return self.talk.answer(_NO)
+
+    def test_a_mailbox_that_has_moved_is_asked_for_where_it_is_now(self) -> None:
+        """S-ROUTE-10: one fresh look at the directory, one more try, unseen by the client."""
+        self.assertEqual(self.moved(), b"")
+        self.assertTrue(self.talk.back_end(1).take().startswith(b"GET /exchange/ "))
+        self.assertEqual(self.talk.answer(OK, 1), OK)
         servers = [dialled.relay.server.name for dialled in self.talk.world.dialer.dialled]
         self.assertEqual((servers, len(self.talk.world.directory.asked)), (["chicago", "dallas"], 2))
+        record = self.talk.records[0]
+        self.assertEqual((record.back_end, record.detail, record.reason), ("dallas", "moved", None))
+
+    def test_it_is_looked_for_once(self) -> None:
+        """S-ROUTE-10: where it is now refuses too: that answer stands."""
+        self.moved()
+        self.talk.world.directory.entries[0] = mailbox("alice", "chicago")
+        self.assertEqual(read(self.talk.answer(_NO, 1)).status, 401)
+        self.assertEqual(len(self.talk.world.dialer.dialled), 2)
+
+    def test_a_request_with_a_body_is_not_repeated(self) -> None:
+        """S-ROUTE-10, S-HTTP-32: its octets are gone; the client's next one goes right."""
+        answer = self.moved(b"Content-Length: 3\r\n", line=b"PUT /exchange/alice/a", body=b"abc")
+        self.assertEqual(read(answer).status, 401)
+        self.assertEqual(len(self.talk.world.dialer.dialled), 1)
+
+    def test_the_back_end_may_say_all_of_it_later_or_end(self) -> None:
+        """S-ROUTE-10: while the directory is asked, the rest of the refusal waits; it is passed on as it came."""
+        for end in (b"", b"0\r\n\r\n"):
+            self.talk = Conversation()
+            self.talk.send(request(b"GET /exchange/", ALICE))
+            self.talk.world.directory.hold = True
+            head = b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n"
+            self.assertEqual(self.talk.answer(head + end), b"")
+            self.assertEqual(self.talk.back_end().producerState, "paused")
+            if not end:
+                self.talk.back_end().peer_closes()
+            self.talk.world.directory.release()
+            answer = self.talk.client.take()
+            self.assertIn(b"HTTP/1.1 401 No\r\n", answer)
+            self.assertEqual(answer.endswith(b"2\r\nno\r\n0\r\n\r\n"), bool(end), answer)
+            self.assertEqual(self.talk.client.connected, bool(end))
+            self.talk.end()
 
     def test_a_directory_that_is_down_is_no_wrong_password(self) -> None:
         """S-DIR-3: 503 with Retry-After, at once."""

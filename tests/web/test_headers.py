@@ -16,7 +16,8 @@ from exfront.web.headers import (
     to_client,
     trusted_cookies,
 )
-from exfront.wire.http1.events import NO_BODY, Headers, RequestHead
+from exfront.wire.http1.events import NO_BODY, Headers, Length, RequestFields, RequestHead, ResponseHead
+from exfront.wire.http1.field_lines import FieldLine
 
 PLAIN = ClientFacts("192.0.2.7", False, "0123456789abcdef")
 SECURE = ClientFacts("2001:db8::7", True, "0123456789abcdef")
@@ -43,7 +44,12 @@ PASSING = (
 
 
 def head(*headers: tuple[bytes, bytes], minor: int = 1, method: bytes = b"GET", expects: bool = False) -> RequestHead:
-    return RequestHead(method, b"/", b"/", None, b"client.example", minor, headers, NO_BODY, True, expects)
+    fields = RequestFields(headers, b"client.example", NO_BODY, True, expects)
+    return RequestHead(method, b"/", b"/", None, b"client.example", minor, fields)
+
+
+def response(*headers: tuple[bytes, bytes]) -> ResponseHead:
+    return ResponseHead(200, b"OK", 1, [FieldLine(*pair) for pair in headers], Length(2), True)
 
 
 def sent(
@@ -168,7 +174,7 @@ class TowardTheClientTests(SynchronousTestCase):
         telling = (b"Server", b"x-powered-by", b"X-AspNet-Version", b"X-FEServer", b"X-BEServer", b"X-DiagInfo",
                    b"X-CalculatedBETarget", b"X-TargetBEServer", b"Connection", b"Keep-Alive")  # fmt: skip
         headers = (*((name, b"be1") for name in telling), (b"ETag", b"x"), (b"Set-Cookie", b"a=1"))
-        self.assertEqual(to_client(headers, self.urls), ((b"ETag", b"x"), (b"Set-Cookie", b"a=1")))
+        self.assertEqual(to_client(response(*headers), self.urls), b"ETag: x\r\nSet-Cookie: a=1\r\n")
 
     def test_a_location_at_the_back_end_gets_the_public_name(self) -> None:
         """S-HTTP-31: by name, host or address, with or without port; others pass untouched."""
@@ -187,7 +193,8 @@ class TowardTheClientTests(SynchronousTestCase):
             b"": b"",
         }.items():
             for name in (b"Location", b"content-location"):
-                self.assertEqual(to_client(((name, location),), self.urls), ((name, expected),), location)
+                found = to_client(response((name, location)), self.urls)
+                self.assertEqual(found, b"%b: %b\r\n" % (name, expected), location)
 
     def test_an_ipv6_back_end_is_known_in_brackets(self) -> None:
         """S-HTTP-31: addresses too."""
@@ -197,8 +204,8 @@ class TowardTheClientTests(SynchronousTestCase):
     def test_our_challenge_takes_the_place_of_the_back_ends(self) -> None:
         headers = ((b"WWW-Authenticate", b"Negotiate"), (b"www-authenticate", b"NTLM"), (b"X", b"y"))
         self.assertEqual(
-            to_client(headers, self.urls, b'Basic realm="Mail"'),
-            ((b"X", b"y"), (b"WWW-Authenticate", b'Basic realm="Mail"')),
+            to_client(response(*headers), self.urls, b'Basic realm="Mail"'),
+            b'X: y\r\nWWW-Authenticate: Basic realm="Mail"\r\n',
         )
 
     def test_challenges_that_log_a_connection_on_are_known(self) -> None:
@@ -207,7 +214,14 @@ class TowardTheClientTests(SynchronousTestCase):
             b"Negotiate": True,
             b"NTLM TlRMTVNTUAAC": True,
             b"negotiate, Basic realm=x": True,
+            b'Basic realm="a", NTLM': True,
+            b'Basic realm="a, NTLM", charset="UTF-8"': False,
             b'Basic realm="NTLM"': False,
             b"Bearer": False,
         }.items():
-            self.assertEqual(asks_for_connection_logon(((b"WWW-Authenticate", value),)), expected, value)
+            self.assertEqual(asks_for_connection_logon(response((b"WWW-Authenticate", value))), expected, value)
+
+    def test_what_connection_names_stays_between_us_and_the_back_end(self) -> None:
+        """S-HTTP-14: but what is protected does not."""
+        found = to_client(response((b"X-Hop", b"1"), (b"Connection", b"x-hop, close, via"), (b"Via", b"a")), self.urls)
+        self.assertEqual(found, b"Via: a\r\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import reasons
+from exfront.config.limits import LimitsSection
+from tests.support.steps import SmallWorld
 from tests.web.conversation import ALICE, BOB, OK, Conversation, basic, read, request
 
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
@@ -17,17 +19,19 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.talk = Conversation()
 
-    def ask(self, *fields: bytes, line: bytes = b"GET /exchange/", number: int = 0, answer: bytes = OK) -> bytes:
-        """A request that must come on the connection `number`; what the back end got."""
+    def ask(
+        self, *fields: bytes, line: bytes = b"GET /exchange/", number: int = 0, answer: bytes = OK, dialled: int = 0
+    ) -> bytes:
+        """A request that must come on the connection `number` of `dialled`; what the back end got."""
         self.talk.send(request(line, *fields))
-        self.assertEqual(len(self.talk.world.dialer.dialled), number + 1)
+        self.assertEqual(len(self.talk.world.dialer.dialled), dialled or number + 1)
         sent = self.talk.back_end(number).take()
         self.assertTrue(sent.startswith(line), sent)
         self.talk.answer(answer, number)
         return sent
 
     def tearDown(self) -> None:
-        self.talk.client.peer_closes()
+        self.talk.end()
         self.assertEqual(self.talk.clock.getDelayedCalls(), [])
         for dialled in self.talk.world.dialer.dialled:
             self.assertFalse(dialled.line.connected)
@@ -35,30 +39,56 @@ class Case(SynchronousTestCase):
 
 class KeptTests(Case):
     def test_requests_of_one_user_follow_each_other_on_one_connection(self) -> None:
-        """S-HTTP-33: same server, same account, same client connection."""
+        """S-HTTP-33: same server, same account."""
         for _ in range(3):
             self.ask(ALICE)
 
     def test_another_users_request_comes_on_another_connection(self) -> None:
-        """S-HTTP-33: A, then B on the same client connection; A's is closed, and B is B there."""
+        """S-HTTP-33: A, then B on the same client connection: on A's connection nothing of B is seen."""
         self.talk.world.directory.entries[1] = self.talk.world.directory.entries[1].__class__(
             "cn=bob", "id-bob", "bob", "bob@fourthcoffee.com", "bob", ("bob@fourthcoffee.com",), "chicago"
         )
         self.assertIn(ALICE, self.ask(ALICE))
         self.assertIn(BOB, self.ask(BOB, number=1))
-        self.assertFalse(self.talk.back_end(0).connected)
+        self.assertEqual(self.talk.back_end(0).take(), b"")
         self.assertEqual(self.talk.world.dialer.dialled[1].relay.server.name, "chicago")
 
-    def test_two_clients_never_share_a_connection(self) -> None:
-        """S-HTTP-33: not even of the same user."""
+    def test_a_user_finds_his_connection_again_from_another_device(self) -> None:
+        """S-HTTP-33: kept by account; who has not proven to be him never gets it."""
         self.ask(ALICE)
         other = Conversation(world=self.talk.world)
+        other.send(request(b"GET /exchange/", basic("alice", "wrong")))
+        self.assertEqual(read(other.wait(1)).status, 401)
+        other.send(request(b"GET /exchange/", BOB))
+        self.assertEqual(self.talk.back_end(0).take(), b"")
+        other.answer(OK, 1)
+        other.send(request(b"GET /exchange/", ALICE))
+        self.assertIn(ALICE, self.talk.back_end(0).take())
+        other.client.peer_closes()
+        self.assertFalse(self.talk.back_end(0).connected)
+        self.assertTrue(self.talk.back_end(1).connected)
+
+    def test_requests_at_the_same_time_use_several(self) -> None:
+        """S-HTTP-33: one answer at a time on each."""
+        other = Conversation(world=self.talk.world)
+        self.talk.send(request(b"GET /exchange/", ALICE))
         other.send(request(b"GET /exchange/", ALICE))
         self.assertEqual(len(self.talk.world.dialer.dialled), 2)
-        self.assertEqual(self.talk.back_end(0).take(), b"")
+        for number, talk in enumerate((self.talk, other)):
+            self.assertEqual(talk.answer(OK, number), OK)
+        self.assertEqual(len(self.talk.pool), 2)
         other.client.peer_closes()
-        self.assertFalse(self.talk.back_end(1).connected)
-        self.assertTrue(self.talk.back_end(0).connected)
+
+    def test_a_user_keeps_eight_at_most(self) -> None:
+        """S-HTTP-33: what is over that is closed."""
+        talks = [Conversation(world=self.talk.world) for _ in range(10)]
+        for talk in talks:
+            talk.send(request(b"GET /exchange/", ALICE))
+        for number, talk in enumerate(talks):
+            talk.answer(OK, number)
+            talk.client.peer_closes()
+        self.assertEqual(len(self.talk.pool), 8)
+        self.assertEqual([self.talk.back_end(number).connected for number in range(10)], [True] * 8 + [False] * 2)
 
     def test_spellings_of_one_account_are_one_user(self) -> None:
         """S-AUTH-4, S-HTTP-33: the key is the account, not the name typed."""
@@ -69,13 +99,14 @@ class KeptTests(Case):
         """S-HTTP-33: explicit logon moves the request to the other mailbox's server."""
         self.ask(ALICE)
         self.ask(ALICE, line=b"GET /exchange/bob/", number=1)
-        self.assertFalse(self.talk.back_end(0).connected)
+        self.ask(ALICE, number=0, dialled=2)
 
     def test_an_anonymous_request_never_rides_on_a_users_connection(self) -> None:
         """S-HTTP-33: nor the other way round."""
         self.ask(ALICE)
         self.ask(line=b"GET /public/", number=1)
-        self.ask(ALICE, number=2)
+        self.ask(ALICE, number=0, dialled=2)
+        self.ask(line=b"GET /public/", number=1)
 
     def test_passed_credentials_keep_their_connection_to_themselves(self) -> None:
         """S-HTTP-33: exfront does not know who they are, only that they differ."""
@@ -108,13 +139,7 @@ class KeptTests(Case):
         self.ask(ALICE)
         self.talk.wait(54)
         self.assertTrue(self.talk.back_end(0).connected)
-        self.talk.wait(2)
-        self.assertFalse(self.talk.back_end(0).connected)
-
-    def test_it_ends_with_the_client(self) -> None:
-        """S-HTTP-33: nobody inherits it."""
-        self.ask(ALICE)
-        self.talk.client.peer_closes()
+        self.talk.wait(6)  # one look each five seconds
         self.assertFalse(self.talk.back_end(0).connected)
 
 
@@ -129,6 +154,32 @@ class PinnedTests(Case):
         self.ask(TYPE_3, line=b"GET /public/")
         self.assertNotIn(b"Authorization", self.ask(line=b"GET /public/"))
 
+    def test_it_ends_with_the_client_and_nobody_inherits_it(self) -> None:
+        """S-HTTP-33: a stranger's request comes on another connection, also while the user is there."""
+        self.ask(TYPE_3, line=b"GET /public/")
+        for number in (1, 2):
+            stranger = Conversation(world=self.talk.world)
+            stranger.send(request(b"GET /public/"))
+            self.assertEqual(len(self.talk.world.dialer.dialled), number + 1)
+            self.assertEqual(self.talk.back_end(0).take(), b"")
+            stranger.client.peer_closes()
+            self.talk.client.peer_closes()
+            self.assertFalse(self.talk.back_end(0).connected)
+
+    def test_it_ends_the_client_when_the_back_end_ends_it(self) -> None:
+        """S-HTTP-33: until either closes; a client that believes to be logged on must see that it is not."""
+        for ending in ("peer_closes", "peer_ends_writing"):
+            self.talk = Conversation()
+            self.ask(TYPE_3, line=b"GET /public/")
+            getattr(self.talk.back_end(0), ending)()
+            self.assertFalse(self.talk.client.connected)
+
+    def test_an_answer_that_ends_it_tells_the_client(self) -> None:
+        """S-HTTP-33: Connection: close of the back end becomes ours."""
+        self.talk.send(request(b"GET /public/", TYPE_3))
+        self.assertEqual(read(self.talk.answer(CLOSING)).headers[b"connection"], b"close")
+        self.assertFalse(self.talk.client.connected)
+
     def test_first_request_negotiate_pins_too(self) -> None:
         """S-HTTP-33: the scheme does it, without any challenge."""
         self.ask(line=b"GET /public/")
@@ -140,6 +191,7 @@ class PinnedTests(Case):
         self.ask(TYPE_3, line=b"GET /public/")
         self.ask(BOB, line=b"GET /public/", number=1)
         self.assertFalse(self.talk.back_end(0).connected)
+        self.ask(line=b"GET /public/", number=2)
 
     def test_a_proven_user_never_rides_on_it_either(self) -> None:
         """S-HTTP-33: same server, but exfront's own log-on."""
@@ -164,7 +216,7 @@ class RetryTests(Case):
             self.assertIn(method + b" /exchange/ HTTP/1.1\r\n", self.talk.back_end(1).take())
             self.talk.answer(b"HTTP/1.1 204 OK\r\n\r\n", 1)
             self.assertEqual([record.front_end_status for record in self.talk.records], ["200", "204"])
-            self.talk.client.peer_closes()
+            self.talk.end()
 
     def test_what_changes_something_is_sent_once(self) -> None:
         """S-HTTP-32: 502 instead."""
@@ -173,7 +225,7 @@ class RetryTests(Case):
             self.assertEqual(read(self.dies(method + b" /exchange/")).status, 502, method)
             self.assertEqual(len(self.talk.world.dialer.dialled), 1)
             self.assertIs(self.talk.records[1].reason, reasons.BACK_END_RESET)
-            self.talk.client.peer_closes()
+            self.talk.end()
 
     def test_a_question_with_a_body_is_sent_once(self) -> None:
         """S-HTTP-32: the body is not held."""
@@ -212,3 +264,13 @@ class RetryTests(Case):
         self.talk.send(request(b"GET /public/", TYPE_3))
         self.talk.back_end(0).peer_closes()
         self.assertEqual(read(self.talk.client.take()).status, 502)
+
+
+class SettingsTests(Case):
+    def setUp(self) -> None:
+        self.talk = Conversation(world=SmallWorld(limits=LimitsSection(http_back_end_idle_time=0.0)))
+
+    def test_nothing_is_kept_where_that_is_switched_off(self) -> None:
+        self.ask(ALICE)
+        self.assertFalse(self.talk.back_end(0).connected)
+        self.ask(ALICE, number=1)

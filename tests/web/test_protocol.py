@@ -23,7 +23,7 @@ class Case(SynchronousTestCase):
         self.talk = Conversation()
 
     def tearDown(self) -> None:
-        self.talk.client.peer_closes()
+        self.talk.end()
         self.assertEqual(self.talk.clock.getDelayedCalls(), [])
         self.assertEqual(len(self.talk.world.sessions), 0)
 

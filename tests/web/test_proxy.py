@@ -23,7 +23,7 @@ class Case(SynchronousTestCase):
         self.talk = Conversation()
 
     def tearDown(self) -> None:
-        self.talk.client.peer_closes()
+        self.talk.end()
         self.assertEqual(self.talk.clock.getDelayedCalls(), [], "a timer is left")
         for dialled in self.talk.world.dialer.dialled:
             if dialled.transport is not None:

@@ -20,7 +20,7 @@ class LocalAnswerTests(SynchronousTestCase):
         self.talk = Conversation()
 
     def tearDown(self) -> None:
-        self.talk.client.peer_closes()
+        self.talk.end()
         self.assertEqual(self.talk.clock.getDelayedCalls(), [])
 
     def test_what_is_not_configured_is_404_without_a_look_up(self) -> None:

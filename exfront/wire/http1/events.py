@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from collections.abc import Sequence
+
+from attrs import define, field, frozen
+
+from exfront.wire.http1.field_lines import FieldLine
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Field lines in the order received: names as received, values without the white space around them."""
@@ -61,15 +65,29 @@ def all_values(headers: Headers, name: bytes) -> list[bytes]:
     return [value for found, value in headers if found.lower() == wanted]
 
 
-@frozen
+@define
+class RequestFields:
+    """What the field section of a request says, checked; a client that repeats its octets gets the same object again.
+
+    `host` is the authority that Host names. `framing` is `NoBody` when the client declared nothing, else `Length` (also
+    of 0) or `Chunked`. `keep_alive` says whether the client lets the connection live on; `expect_continue` whether it
+    awaits a 100 before it sends a body.
+    """
+
+    headers: Headers = field(repr=_names_only)
+    host: bytes
+    framing: Framing
+    keep_alive: bool
+    expect_continue: bool
+
+
+@define
 class RequestHead:
     """The head of a request, checked.
 
     `target` is what was received. `path` and `query` are its verbatim octets in origin form (taken out of the absolute
     form where that was used); `path` is ``*`` for ``OPTIONS *`` and empty for CONNECT. `authority` is ``host[:port]``
     in lower case, of the absolute form, else of CONNECT's target, else of Host; empty for HTTP/1.0 without any.
-    `framing` is `NoBody` when the client declared nothing, else `Length` (also of 0) or `Chunked`. `keep_alive` says
-    whether the client lets the connection live on; `expect_continue` whether it awaits a 100 before it sends a body.
     """
 
     method: bytes
@@ -78,30 +96,52 @@ class RequestHead:
     query: bytes | None = field(repr=False)
     authority: bytes
     minor: int
-    headers: Headers = field(repr=_names_only)
-    framing: Framing
-    keep_alive: bool
-    expect_continue: bool
+    fields: RequestFields
+
+    @property
+    def headers(self) -> Headers:
+        """The field lines."""
+        return self.fields.headers
+
+    @property
+    def framing(self) -> Framing:
+        """Of the body."""
+        return self.fields.framing
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client lets the connection live on."""
+        return self.fields.keep_alive
+
+    @property
+    def expect_continue(self) -> bool:
+        """Whether the client awaits a 100 before it sends a body."""
+        return self.fields.expect_continue
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field line called `name` in any case; None when there is none."""
-        return first_value(self.headers, name)
+        return first_value(self.fields.headers, name)
 
     def get_all(self, name: bytes) -> list[bytes]:
         """The values of all field lines called `name` in any case, in their order."""
-        return all_values(self.headers, name)
+        return all_values(self.fields.headers, name)
 
 
-@frozen
+@define
 class ResponseHead:
     """The head of a response, checked. With a 1xx status it is an interim one: no body and no `End` follow it."""
 
     status: int
     reason: bytes
     minor: int
-    headers: Headers = field(repr=_names_only)
+    lines: Sequence[FieldLine]
     framing: Framing
     keep_alive: bool
+
+    @property
+    def headers(self) -> Headers:
+        """The field lines as pairs."""
+        return tuple((line.name, line.value) for line in self.lines)
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field line called `name` in any case; None when there is none."""
@@ -112,7 +152,7 @@ class ResponseHead:
         return all_values(self.headers, name)
 
 
-@frozen
+@define
 class Data:
     """A piece of a body, freed from its framing; never empty."""
 

@@ -8,9 +8,9 @@ from exfront import limits
 from exfront.wire.http1 import fields, grammar
 from exfront.wire.http1.body import Body, body_reader
 from exfront.wire.http1.chunked import DEFAULT_CHUNK_LIMITS, ChunkLimits
-from exfront.wire.http1.events import TRUNCATED, End, Event, Malformed, RequestHead, Truncated
+from exfront.wire.http1.events import TRUNCATED, End, Event, Malformed, RequestFields, RequestHead, Truncated
 from exfront.wire.http1.inbox import Inbox
-from exfront.wire.http1.request_head import RequestFields, RequestLine, RequestStartLine, examine, parse_request_line
+from exfront.wire.http1.request_head import RequestLine, RequestStartLine, examine, parse_request_line
 from exfront.wire.http1.sections import SECTION_TOO_LONG, TLS_HANDSHAKE, SectionLimits, SectionScanner
 
 __all__ = ["TLS_HANDSHAKE", "RequestLimits", "RequestReader"]
@@ -183,16 +183,6 @@ class RequestReader:
         self._empty_lines = 0
         self._keep_alive = found.keep_alive
         self._body = body_reader(found.framing, self._inbox, self._limits.chunks)
-        path, query, authority = line.parts.path, line.parts.query, line.parts.authority
-        return RequestHead(
-            line.method,
-            line.target,
-            path,
-            query,
-            found.host if authority is None else authority,
-            line.minor,
-            found.headers,
-            found.framing,
-            found.keep_alive,
-            found.expect_continue,
-        )
+        parts = line.parts
+        authority = found.host if parts.authority is None else parts.authority
+        return RequestHead(line.method, line.target, parts.path, parts.query, authority, line.minor, found)

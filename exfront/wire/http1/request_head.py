@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from exfront.wire.http1 import grammar
-from exfront.wire.http1.events import NO_BODY, Framing, Headers, Length, Malformed
+from exfront.wire.http1.events import NO_BODY, Headers, Length, Malformed, RequestFields
 from exfront.wire.http1.fields import gather, tokens
 from exfront.wire.http1.framing import declared, lives_on
 from exfront.wire.http1.target import Target, parse_authority, parse_target
@@ -27,7 +27,7 @@ _DECISIVE = frozenset({
 })  # fmt: skip
 
 
-@frozen(repr=False)
+@define(repr=False)
 class RequestLine:
     """A request line, checked; without a repr, like all here that holds targets or fields (S-AUTH-11)."""
 
@@ -35,17 +35,6 @@ class RequestLine:
     target: bytes
     parts: Target
     minor: int
-
-
-@frozen(repr=False)
-class RequestFields:
-    """The field section of a request, checked; `host` is the authority that Host names."""
-
-    headers: Headers
-    host: bytes
-    framing: Framing
-    keep_alive: bool
-    expect_continue: bool
 
 
 def parse_request_line(line: bytes) -> RequestLine | Malformed:

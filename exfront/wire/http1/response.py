@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
 from exfront import limits
-from exfront.wire.http1 import fields, grammar
+from exfront.wire.http1 import grammar
 from exfront.wire.http1.body import Body, body_reader
 from exfront.wire.http1.chunked import DEFAULT_CHUNK_LIMITS, ChunkLimits
 from exfront.wire.http1.events import (
@@ -17,14 +18,14 @@ from exfront.wire.http1.events import (
     End,
     Event,
     Framing,
-    Headers,
     Malformed,
     ResponseHead,
     Truncated,
 )  # fmt: skip
+from exfront.wire.http1.field_lines import FieldLine, read_lines
 from exfront.wire.http1.framing import declared, lives_on
 from exfront.wire.http1.inbox import Inbox
-from exfront.wire.http1.sections import SECTION_TOO_LONG, SectionLimits, SectionScanner
+from exfront.wire.http1.sections import BAD_FIELD_LINE, SECTION_TOO_LONG, SectionLimits, SectionScanner
 
 BAD_STATUS_LINE = Malformed(502, "the status line is not HTTP/1.0 or HTTP/1.1, status, reason")
 TOO_MANY_INTERIM_RESPONSES = Malformed(502, "too many interim responses")
@@ -53,12 +54,13 @@ _DEFAULT = ResponseLimits()
 
 @define(eq=False, repr=False)
 class ResponseReader:
-    """The response to one request of `request_method`, its interim responses before it.
+    """The responses of one connection, each to a request of `request_method`, its interim responses before it.
 
     Put in octets with `receive`, take out events with `next_event` until it gives None. An interim response is a
     `ResponseHead` with a 1xx status and nothing more. After a 101 nothing is read: when the caller asked for it, `rest`
     belongs to the tunnel. After `End`, `Malformed` or `Truncated` nothing more comes; `surplus` says whether the server
-    sent more than it had declared, so that its connection must be dropped (S-HTTP-29).
+    sent more than it had declared, so that its connection must be dropped (S-HTTP-29). After an `End` without surplus
+    `expect` begins with the response to the next request.
     """
 
     _request_method: bytes
@@ -73,6 +75,13 @@ class ResponseReader:
     _interim_responses: int = field(default=0, init=False)
     _body: Body | None = field(default=None, init=False)
     _scanner: SectionScanner | None = field(default=None, init=False)
+
+    def expect(self, request_method: bytes) -> None:
+        """The next request was sent on the same connection."""
+        self._request_method = request_method
+        self._over = False
+        self._interim_responses = 0
+        self._body = None
 
     def receive(self, data: bytes) -> None:
         """Take octets from the server; an empty `data` changes nothing."""
@@ -137,14 +146,11 @@ class ResponseReader:
         line = grammar.STATUS_LINE.match(octets, begin) if end >= 4 else None
         if line is None:
             return None
-        section = bytes(octets[line.end() : end])
-        if not grammar.FIELD_SECTION.fullmatch(section):
-            return None
-        headers = fields.parse(section)
-        if len(headers) > self._limits.head.lines:
+        lines = read_lines(bytes(octets[line.end() : end]))
+        if lines is None or len(lines) > self._limits.head.lines:
             return None
         self._inbox.skip(end - begin)
-        return self._begin(line, headers)
+        return self._begin(line, lines)
 
     def _hard_head(self) -> ResponseHead | Malformed | Truncated | None:
         """A head that comes in pieces or is faulty."""
@@ -157,17 +163,19 @@ class ResponseReader:
         head = self._inbox.take(length)
         line = grammar.STATUS_LINE.match(head)
         assert line is not None  # a scanner that found the end has met the start line
-        return self._begin(line, fields.parse(head[line.end() :]))
+        lines = read_lines(head[line.end() :])
+        return BAD_FIELD_LINE if lines is None else self._begin(line, lines)
 
-    def _begin(self, line: re.Match[bytes], headers: Headers) -> ResponseHead | Malformed:
-        minor, status, reason = int(line[1]), int(line[2]), line[3] or b""
-        found = fields.gather(headers, _DECISIVE)
-        body = declared(found.get(b"content-length", ()), found.get(b"transfer-encoding", ()), minor)
+    def _begin(self, line: re.Match[bytes], lines: Sequence[FieldLine]) -> ResponseHead | Malformed:
+        version, code, reason = line.groups()
+        minor, status = int(version), int(code)
+        lengths, codings, connection = _decisive(lines)
+        body = declared(lengths, codings, minor)
         if isinstance(body, Malformed):
             return body
         framing = self._framing(status, body)
-        keep_alive = lives_on(found.get(b"connection", ()), minor) and framing is not UNTIL_CLOSE
-        head = ResponseHead(status, reason, minor, headers, framing, keep_alive)
+        keep_alive = lives_on(connection, minor) and framing is not UNTIL_CLOSE
+        head = ResponseHead(status, reason or b"", minor, lines, framing, keep_alive)
         return self._interim(head) if status < 200 else self._final(head)
 
     def _framing(self, status: int, declared_body: Framing | None) -> Framing:
@@ -186,6 +194,19 @@ class ResponseReader:
         self._until_close = head.framing is UNTIL_CLOSE
         self._body = body_reader(head.framing, self._inbox, self._limits.chunks)
         return head
+
+
+def _decisive(lines: Sequence[FieldLine]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The values of Content-Length, Transfer-Encoding and Connection."""
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    connection: list[bytes] = []
+    for line in lines:
+        name = line.lower
+        if name in _DECISIVE:
+            found = lengths if name == b"content-length" else connection if name == b"connection" else codings
+            found.append(line.value)
+    return lengths, codings, connection
 
 
 @define

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv6Address
 
-from attrs import frozen
+from attrs import define
 
 from exfront.wire.http1 import grammar
 
 
-@frozen(repr=False)
+@define(repr=False)
 class Target:
     """A request target, taken apart; `authority` is None in origin form and asterisk form."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, field
 
 from exfront.wire.http1 import grammar
@@ -27,6 +29,9 @@ REASON_PHRASES: dict[int, bytes] = {
 }  # fmt: skip
 """RFC 9110 section 15, RFC 4918, RFC 6585; 440 and 441 of Exchange, 449 of MS-ASHTTP."""
 
+_FIRST_FINAL = 200
+_NO_CONTENT = 204
+_BODILESS = (_NO_CONTENT, 304)
 _FRAMING_FIELDS = frozenset({b"content-length", b"transfer-encoding"})
 _TRANSFER_ENCODING = frozenset({b"transfer-encoding"})
 
@@ -41,12 +46,22 @@ def request_head(method: bytes, target: bytes, headers: Headers, framing: Framin
     Content-Length and Transfer-Encoding are written by `framing`; such fields among `headers` are left out. Raises
     ValueError for what would make another message: see `response_head`, and a `framing` until close.
     """
-    if isinstance(framing, UntilClose):
-        raise ValueError("a request cannot end with the connection")
+    return request_line(method, target) + request_section(headers, framing)
+
+
+def request_line(method: bytes, target: bytes) -> bytes:
+    """The first line of a request. Raises ValueError for what is not a method and a target."""
     if not grammar.TOKEN.fullmatch(method) or not grammar.REQUEST_TARGET.fullmatch(target):
         raise ValueError("not a method and a target")
+    return b"%b %b HTTP/1.1\r\n" % (method, target)
+
+
+def request_section(headers: Headers, framing: Framing) -> bytes:
+    """All of a request's head behind its first line; see `request_head`."""
+    if isinstance(framing, UntilClose):
+        raise ValueError("a request cannot end with the connection")
     pairs = [pair for pair in headers if pair[0].lower() not in _FRAMING_FIELDS]
-    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, _lines(pairs), _framing_line(framing))
+    return b"%b%b\r\n" % (field_lines(pairs), _framing_line(framing))
 
 
 def response_head(status: int, reason: bytes | None, headers: Headers, framing: Framing, minor: int = 1) -> bytes:
@@ -57,21 +72,29 @@ def response_head(status: int, reason: bytes | None, headers: Headers, framing: 
     what GET would give. Raises ValueError for a name that is no token, a value with a CR, LF, NUL or other control
     octet (S-HTTP-40), a status outside 100-599, chunks in HTTP/1.0, and a body with 1xx, 204 or 304.
     """
-    if minor == 0 and isinstance(framing, Chunked):
-        raise ValueError("HTTP/1.0 has no chunks")
+    dropped = _TRANSFER_ENCODING if describes(status, framing) else _FRAMING_FIELDS
+    pairs = [pair for pair in headers if pair[0].lower() not in dropped]
+    return response_head_of(status, reason, field_lines(pairs), framing, minor)
+
+
+def describes(status: int, framing: Framing) -> bool:
+    """Whether a Content-Length tells what GET would give: of a response without a body to HEAD, and of a 304."""
+    return isinstance(framing, NoBody) and status >= _FIRST_FINAL and status != _NO_CONTENT
+
+
+def response_head_of(status: int, reason: bytes | None, lines: bytes, framing: Framing, minor: int = 1) -> bytes:
+    """The same of `lines` that were checked (`field_lines`, octets of a `FieldLine`), without those of the framing."""
     if not 100 <= status <= 599:
         raise ValueError("not a status")
-    bodiless = status < 200 or status in (204, 304)
-    if bodiless and not isinstance(framing, NoBody):
+    if minor == 0 and isinstance(framing, Chunked):
+        raise ValueError("HTTP/1.0 has no chunks")
+    if not isinstance(framing, NoBody) and (status < _FIRST_FINAL or status in _BODILESS):
         raise ValueError("a body that the status does not allow")
-    phrase = REASON_PHRASES.get(status, b"") if reason is None else reason
-    if not grammar.FIELD_VALUE.fullmatch(phrase):
+    if reason is None:
+        reason = REASON_PHRASES.get(status, b"")
+    elif reason != REASON_PHRASES.get(status) and not grammar.FIELD_VALUE.fullmatch(reason):
         raise ValueError("a control octet in the reason phrase")
-    describes = isinstance(framing, NoBody) and (not bodiless or status == 304)
-    dropped = _TRANSFER_ENCODING if describes else _FRAMING_FIELDS
-    pairs = [pair for pair in headers if pair[0].lower() not in dropped]
-    line = b"HTTP/1.%d %d %b\r\n" % (minor, status, phrase)
-    return b"%b%b%b\r\n" % (line, _lines(pairs), _framing_line(framing))
+    return b"HTTP/1.%d %d %b\r\n%b%b\r\n" % (minor, status, reason, lines, _framing_line(framing))
 
 
 @define(eq=False)
@@ -114,7 +137,8 @@ class BodyWriter:
         return octets
 
 
-def _lines(pairs: list[tuple[bytes, bytes]]) -> bytes:
+def field_lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The lines of `pairs`. Raises ValueError for what is not a name and a value (S-HTTP-40)."""
     lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
     # One look at all (a fifth of the time): as many lines as pairs, all of them valid, no name that ends too early.
     if (

@@ -1,0 +1,98 @@
+"""What was decided for one request, and holds for all that are like it: the hot path of a kept connection.
+
+A client repeats its header fields from request to request. Where the octets of the fields are the same, and method,
+virtual directory, named mailbox, log-on, mailbox and servers too, so is everything that was decided and written for
+them: only the request line differs. Nothing is guessed, each of these is compared.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from exfront.decision import Relay
+from exfront.facts import Facts, Identity, World
+from exfront.interfaces import IDirectory
+from exfront.names import LookupKey
+from exfront.topology import Mailbox
+from exfront.web.back_end import ConnectionKey
+from exfront.web.headers import BackEndUrls
+from exfront.web.paths import BadPath, checked, is_plain
+from exfront.web.proxy import Terms
+from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
+from exfront.wire.http1.events import RequestFields, RequestHead
+from exfront.wire.http1.write import request_line
+
+
+@define(eq=False)
+class Route:
+    """`segments` are those of the path that decided; `until` is when the log-on must be proven again, in seconds.
+
+    `named` are the keys that `facts.mailbox` was found by, if it is not the user's own. `section` is the head for the
+    back end behind its first line, `key` says on which connections it may go.
+    """
+
+    fields: RequestFields
+    method: bytes
+    authority: bytes
+    segments: tuple[bytes, ...]
+    until: float
+    world: World
+    site: VirtualSite
+    directory: VirtualDirectory
+    facts: Facts
+    named: tuple[LookupKey, ...]
+    relay: Relay
+    key: ConnectionKey
+    terms: Terms
+    section: bytes = field(repr=False)
+    urls: BackEndUrls
+    _prefix: bytes = field(init=False)
+    _whole: bool = field(init=False)  # the path ended with these segments
+
+    def __attrs_post_init__(self) -> None:
+        segments = self.segments
+        # A plain path has no encoded slash: where the first one had, none is the same.
+        self._prefix = b"" if any(b"/" in each for each in segments) else b"/" + b"/".join(segments)
+        self._whole = len(segments) < self.site.decisive or not segments[-1]
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks."""
+        return self.facts.identity
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """The one that is opened."""
+        return self.facts.mailbox
+
+    def serves(self, head: RequestHead, now: float, world: World, directory: IDirectory) -> bool:
+        """Whether all that was decided is so for `head` too, `now` in seconds of the clock."""
+        return (
+            head.fields is self.fields
+            and head.method == self.method
+            and now < self.until
+            and world is self.world
+            and head.authority == self.authority
+            and self._same_place(head.path)
+            and (not self.named or directory.cached_find(self.named) is self.facts.mailbox)
+        )
+
+    def octets(self, head: RequestHead) -> bytes:
+        """The head of the request as the back end gets it."""
+        target = head.target
+        if not target.startswith(b"/"):  # the absolute form
+            target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
+        return request_line(head.method, target) + self.section
+
+    def _same_place(self, path: bytes) -> bool:
+        prefix = self._prefix
+        if prefix and is_plain(path):
+            if self._whole:
+                return path == prefix
+            return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"/", b"")
+        if self._whole:
+            return False
+        try:
+            return checked(path)[: self.site.decisive] == self.segments
+        except BadPath:
+            return False
