@@ -44,7 +44,7 @@ def compare(
             before = cpu_seconds(pid)
             units = work()
             figures[name].append((cpu_seconds(pid) - before) / units * scale)
-    _print(title, unit, figures, peer)
+    show(title, unit, figures, peer)
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
@@ -66,7 +66,8 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def _print(title: str, unit: str, figures: Mapping[str, list[float]], peer: str) -> None:
+def show(title: str, unit: str, figures: Mapping[str, list[float]], peer: str) -> None:
+    """Print smallest, middle and largest of each, and its ratio to the peer."""
     base = statistics.median(figures[peer])
     print(f"\n{title}\n  {'':<28}{'min':>10}{'median':>10}{'max':>10}  {unit:<16}ratio to {peer}")
     for name, values in figures.items():

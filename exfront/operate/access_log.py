@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import IO
 
 from attrs import define, field
@@ -22,6 +23,7 @@ from exfront.interfaces import IRecordObserver
 
 _FIELD_CHARACTERS = 1024  # S-HTTP-40
 _FLUSH_TIME = 0.1  # seconds; one write for all lines of a moment
+_AS_IT_IS = re.compile(r"[\n!#-\[\]-~]*+")
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\u2028\u2029]')
 
 _NAMES = (
@@ -126,7 +128,13 @@ def _w3c_header() -> str:
 
 def w3c_line(record: SessionRecord) -> str:
     """One line; a space within a value is written ``+``, as IIS does."""
-    return " ".join(_escape(value).replace(" ", "+") or "-" for value in _values(record)) + "\n"
+    values = _values(record)
+    if all(values):
+        line = "\n".join(values)
+        # Nearly always no value has anything to be escaped, and one look at all of them says so.
+        if len(line) <= _FIELD_CHARACTERS and line.count("\n") == len(values) - 1 and _AS_IT_IS.fullmatch(line):
+            return line.replace("\n", " ") + "\n"
+    return " ".join(_escape(value).replace(" ", "+") or "-" for value in values) + "\n"
 
 
 def json_line(record: SessionRecord) -> str:
@@ -136,12 +144,12 @@ def json_line(record: SessionRecord) -> str:
 
 
 def _values(record: SessionRecord) -> tuple[str, ...]:
-    at = time.gmtime(record.started)
-    reason = record.reason
-    steps = (f"{record.steps[step]:.6f}" if step in record.steps else "-" for step in STEPS)
+    reason, spent = record.reason, record.steps
+    second = int(record.started)
+    date, moment = _date_and_time(second)
     return (
-        time.strftime("%Y-%m-%d", at),
-        f"{time.strftime('%H:%M:%S', at)}.{int(record.started % 1 * 1000):03d}",
+        date,
+        f"{moment}.{int((record.started - second) * 1000):03d}",
         record.session_id,
         record.client,
         record.protocol,
@@ -160,10 +168,16 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         str(record.octets_in),
         str(record.octets_out),
         f"{record.duration:.6f}",
-        *steps,
+        *[f"{spent[step]:.6f}" if step in spent else "-" for step in STEPS],
         record.location,
         record.detail,
     )
+
+
+@lru_cache(16)
+def _date_and_time(second: int) -> tuple[str, str]:
+    at = time.gmtime(second)
+    return time.strftime("%Y-%m-%d", at), time.strftime("%H:%M:%S", at)
 
 
 def _escape(text: str) -> str:

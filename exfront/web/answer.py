@@ -14,7 +14,6 @@ from exfront.wire.http1.events import (
     Framing,
     Headers,
     Length,
-    RequestHead,
     UntilClose,
 )
 from exfront.wire.http1.write import BodyWriter, field_lines, response_head_of
@@ -38,11 +37,6 @@ class Answer:
     until_close: bool = field(default=False, init=False)
     _body: BodyWriter | None = field(default=None, init=False)
     _waiting: list[bytes] = field(factory=list, init=False)
-
-    @classmethod
-    def to(cls, head: RequestHead, outlet: Outlet, record: SessionRecord) -> Answer:
-        """The answer to `head`."""
-        return cls(outlet, record, head.minor, head.fields.keep_alive)
 
     def interim(self, status: int, reason: bytes | None = None, lines: bytes = b"") -> None:
         """A 1xx response, at once; HTTP/1.0 clients know none (RFC 9110 section 15.2)."""

@@ -38,6 +38,7 @@ _TELLING = frozenset({
 })  # fmt: skip
 _LOCATIONS = (b"location", b"content-location")
 _LOOKED_AT = HOP_BY_HOP | _TELLING | {*_LOCATIONS, b"www-authenticate", b"content-length"}
+_EDITED = frozenset({*_LOCATIONS, b"www-authenticate", b"content-length"})
 _OPTIONS = frozenset({b"close", b"keep-alive"})
 _CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
@@ -168,12 +169,13 @@ def to_client(head: ResponseHead, urls: BackEndUrls, challenge: bytes | None = N
     kept: list[bytes] = []
     connection: list[bytes] = []
     for line in head.lines:
-        if line.lower not in _LOOKED_AT:
+        name = line.lower
+        if name not in _LOOKED_AT:
             kept.append(line.octets)
-        elif line.lower == b"connection":
-            connection.append(line.value)
-        else:
+        elif name in _EDITED:
             kept.append(_edited(line, head, urls, challenge))
+        elif name == b"connection":
+            connection.append(line.value)
     if challenge is not None:
         kept.append(field_lines([(b"WWW-Authenticate", challenge)]))
     named = frozenset(tokens(connection)) - PROTECTED - _OPTIONS if connection else None

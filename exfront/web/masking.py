@@ -6,13 +6,14 @@ import re
 from urllib.parse import unquote_to_bytes
 
 _PARAMETER = re.compile(rb"[^&;]+")
+_PERHAPS_SECRET = re.compile(rb"pass|token|pwd|secret|%", re.IGNORECASE)
 _SECRET_NAME = re.compile(rb"pass|token|pwd|secret", re.IGNORECASE)
 
 
 def masked(target: bytes) -> str:
     """`target` with the value of each query parameter that is called like a password or a token as ``***``."""
     path, mark, query = target.partition(b"?")
-    if mark:
+    if mark and _PERHAPS_SECRET.search(query):
         query = _PARAMETER.sub(_mask, query)
     return (path + mark + query).decode("latin-1")
 

@@ -32,11 +32,9 @@ class Pool:
     def take(self, key: ConnectionKey) -> BackEndConnection | None:
         """An idle connection on which a request of `key` may go."""
         idle = self._idle.get(key)
-        if idle is None:
+        if not idle:
             return None
         connection = idle.pop()
-        if not idle:
-            del self._idle[key]
         self._count -= 1
         connection.left = None
         return connection
@@ -44,15 +42,12 @@ class Pool:
     def keep(self, connection: BackEndConnection) -> None:
         """Keep an idle connection; it is closed when it is not used soon, speaks unasked, or is one too many."""
         key = connection.key
-        if key is None or connection.pinned or not connection.alive or not self._room():
+        if key is None or connection.pinned or not connection.alive or not self._room(key):
             connection.close()
             return
         idle = self._idle.get(key)
         if idle is None:
             idle = self._idle[key] = []
-        elif len(idle) >= limits.HTTP_BACK_END_IDLE_OF_A_USER:
-            connection.close()
-            return
         idle.append(connection)
         self._count += 1
         connection.left = self._forget
@@ -74,24 +69,25 @@ class Pool:
     def _forget(self, connection: BackEndConnection) -> None:
         """It ended, or said something that nobody had asked for."""
         assert connection.key is not None
-        idle = self._idle[connection.key]
-        idle.remove(connection)
-        if not idle:
-            del self._idle[connection.key]
+        self._idle[connection.key].remove(connection)
         self._count -= 1
 
     def _look(self) -> None:
         self._sweep = None
         before = self.clock.seconds() - self.settings.http_back_end_idle_time
-        for idle in list(self._idle.values()):
+        for key, idle in list(self._idle.items()):
             for connection in [each for each in idle if each.idle_since <= before]:
                 self._forget(connection)
                 connection.close()
+            if not idle:
+                del self._idle[key]
         if self._count:
             self._sweep = self.clock.callLater(self._pause(), self._look)
 
-    def _room(self) -> bool:
-        return self._count < limits.HTTP_BACK_END_IDLE and self.settings.http_back_end_idle_time > 0
+    def _room(self, key: ConnectionKey) -> bool:
+        if self._count >= limits.HTTP_BACK_END_IDLE or not self.settings.http_back_end_idle_time:
+            return False
+        return len(self._idle.get(key, ())) < limits.HTTP_BACK_END_IDLE_OF_A_USER
 
     def _pause(self) -> float:
         return min(_SWEEP_TIME, self.settings.http_back_end_idle_time)

@@ -182,16 +182,16 @@ class HttpProtocol(Protocol):
             return False
         request = self._request
         if request is None:
-            return not self._outlet.blocked and self._take_head()
+            waits = self._reader.buffered or self._read_ended
+            return bool(waits) and not self._outlet.blocked and self._take_head()
         return request.body.wanted and self._take_body(request)
 
     def _take_head(self) -> bool:
-        buffered = self._reader.buffered
         event = self._reader.next_event()
         if event is None:
             return False
         if isinstance(event, RequestHead):
-            self._start(event, buffered - self._reader.buffered)
+            self._start(event, self._reader.head_octets)
         elif isinstance(event, Malformed):
             self._malformed(event)
         else:
@@ -225,9 +225,7 @@ class HttpProtocol(Protocol):
 
     def _start(self, head: RequestHead, octets: int) -> None:
         record = self._journal.begin(octets)
-        answer = Answer.to(head, self._outlet, record)
-        if self._stopping:
-            answer.keep_alive = False
+        answer = Answer(self._outlet, record, head.minor, head.fields.keep_alive and not self._stopping)
         body = RequestBody(head.fields.framing, changed=self._pump)
         self._request = request = Request(self._context, head, answer, body, record, self._served)
         if body.ended:

@@ -9,6 +9,7 @@ from attrs import define
 from exfront.wire.http1.chunked import ChunkedBody, ChunkLimits
 from exfront.wire.http1.events import (
     END,
+    NO_BODY,
     TRUNCATED,
     Chunked,
     Data,
@@ -32,6 +33,8 @@ class Body(Protocol):
 
 def body_reader(framing: Framing, inbox: Inbox, limits: ChunkLimits) -> Body:
     """What reads a body of `framing` from the head of `inbox`."""
+    if framing is NO_BODY:
+        return _EMPTY
     if isinstance(framing, Length) and framing.octets:
         return _LengthBody(inbox, framing.octets)
     if isinstance(framing, Chunked):

@@ -17,6 +17,8 @@ FIELD_LINE = re.compile(rb"(" + _TCHAR + rb"++):[ \t]*+(" + _FIELD_CONTENT + rb"
 FIELD_SECTION = re.compile(rb"(?:" + _TCHAR + rb"++:" + _FIELD_CONTENT + rb"*+\r\n)*+\r\n")
 
 REQUEST_LINE = re.compile(rb"(" + _TCHAR + rb"++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n")
+# The usual one: a path and a query, which are not looked at any further.
+ORIGIN_REQUEST_LINE = re.compile(rb"(?!CONNECT )(" + _TCHAR + rb"++) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([0-9])\r\n")
 REQUEST_TARGET = re.compile(rb"[\x21-\x7e]++")
 # The space behind the status is part of the grammar, but servers without a reason phrase leave it out.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: (" + _FIELD_CONTENT + rb"*+))?\r\n")

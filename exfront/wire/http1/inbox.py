@@ -7,7 +7,7 @@ class Inbox:
     """A queue of octets that copies as little as it can.
 
     What was added to an empty queue and is taken whole goes through as the same object. `octets` from `start` on is the
-    content; looking at it there spares a copy, but only until the next `add` or `take`.
+    content, empty when there is none; looking at it spares a copy, but only until the next `add` or `take`.
     """
 
     __slots__ = ("octets", "start")

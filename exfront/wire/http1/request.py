@@ -8,9 +8,9 @@ from exfront import limits
 from exfront.wire.http1 import fields, grammar
 from exfront.wire.http1.body import Body, body_reader
 from exfront.wire.http1.chunked import DEFAULT_CHUNK_LIMITS, ChunkLimits
-from exfront.wire.http1.events import TRUNCATED, End, Event, Malformed, RequestFields, RequestHead, Truncated
+from exfront.wire.http1.events import END, TRUNCATED, Data, Event, Malformed, RequestFields, RequestHead, Truncated
 from exfront.wire.http1.inbox import Inbox
-from exfront.wire.http1.request_head import RequestLine, RequestStartLine, examine, parse_request_line
+from exfront.wire.http1.request_head import RequestLine, RequestStartLine, examine
 from exfront.wire.http1.sections import SECTION_TOO_LONG, TLS_HANDSHAKE, SectionLimits, SectionScanner
 
 __all__ = ["TLS_HANDSHAKE", "RequestLimits", "RequestReader"]
@@ -66,6 +66,7 @@ class RequestReader:
     _last_section: bytes = field(default=b"", init=False)
     _last_minor: int = field(default=1, init=False)
     _last_fields: RequestFields | None = field(default=None, init=False)
+    head_octets: int = field(default=0, init=False)  # of the last head
 
     def __attrs_post_init__(self) -> None:
         self._easy = self._limits.easy
@@ -93,28 +94,32 @@ class RequestReader:
         """The next event; None when there is none before more octets come, or none at all."""
         if self._over:
             return None
-        event: Event | None
         if self._body is None:
-            event = self._head()
+            event: Event | None = self._head()
+            if event is None or type(event) is RequestHead:
+                return event
         else:
             event = self._body.next_event(self._ended)
-            if isinstance(event, End):
-                self._body = None
-                self._over = not self._keep_alive
-        if isinstance(event, Malformed | Truncated):
-            self._over = True
-        if self._over:
-            self._inbox.skip(len(self._inbox))
+            if event is None or type(event) is Data:
+                return event
+            self._body = None
+            if event is END and self._keep_alive:
+                return event
+        self._over = True
+        self._inbox.skip(len(self._inbox))
         return event
 
     def _head(self) -> RequestHead | Malformed | Truncated | None:
         inbox = self._inbox
         if self._scanner is None:
-            fault = self._skip_empty_lines()
-            if fault is not None or not len(inbox):
-                return fault
-            if len(inbox) == 1 and inbox.octets.endswith(b"\r") and not self._ended:
-                return None  # half of an empty line
+            if not inbox.octets:
+                return None
+            if inbox.octets.startswith(b"\r", inbox.start):
+                fault = self._skip_empty_lines()
+                if fault is not None or not inbox.octets:
+                    return fault
+                if len(inbox) == 1 and inbox.octets.endswith(b"\r") and not self._ended:
+                    return None  # half of an empty line
             head = self._easy_head()
             if head is not None:
                 return head
@@ -123,8 +128,6 @@ class RequestReader:
     def _skip_empty_lines(self) -> Malformed | None:
         # RFC 9112 section 2.2: some clients send a CRLF too many behind a body.
         inbox = self._inbox
-        if not inbox.octets.startswith(b"\r", inbox.start):
-            return None
         match = grammar.EMPTY_LINES.match(inbox.octets, inbox.start)
         assert match is not None  # it matches nothing, too
         empty = match.end() - inbox.start
@@ -138,20 +141,27 @@ class RequestReader:
         end = octets.find(b"\r\n\r\n", begin, begin + max(0, self._easy - self._empty_lines)) + 4
         if end < 4:
             return None
-        line_end = octets.find(b"\r\n", begin, end) + 2
-        line = parse_request_line(bytes(octets[begin:line_end]))
-        if isinstance(line, Malformed) or len(line.method) > self._limits.method:
+        match = grammar.ORIGIN_REQUEST_LINE.match(octets, begin, end)
+        if match is None:
             return None
-        section = bytes(octets[line_end:end])
-        found = self._known_fields(section, line.minor)
-        if found is None:
+        method, target, version = match.groups()
+        if len(method) > self._limits.method:
             return None
-        self._inbox.skip(end - begin)
-        return self._begin(line, found)
-
-    def _known_fields(self, section: bytes, minor: int) -> RequestFields | Malformed | None:
+        minor = 0 if version == b"0" else 1
+        section = bytes(octets[match.end() : end])
         if section == self._last_section and minor == self._last_minor:
-            return self._last_fields
+            found: RequestFields | Malformed | None = self._last_fields
+        else:
+            found = self._new_fields(section, minor)
+        if not isinstance(found, RequestFields):
+            return found
+        self.head_octets = end - begin
+        self._inbox.skip(end - begin)
+        path, mark, query = target.partition(b"?")
+        self._begin_body(found)
+        return RequestHead(method, target, path, query if mark else None, found.host, minor, found)
+
+    def _new_fields(self, section: bytes, minor: int) -> RequestFields | Malformed | None:
         if not grammar.FIELD_SECTION.fullmatch(section):
             return None
         headers = fields.parse(section)
@@ -173,6 +183,7 @@ class RequestReader:
         line = self._start_line.line
         assert line is not None  # a scanner that found the end has met the start line
         head = self._inbox.take(length)
+        self.head_octets = length
         found = examine(fields.parse(head[head.index(b"\n") + 1 :]), line.minor)
         return self._begin(line, found)
 
@@ -180,9 +191,12 @@ class RequestReader:
         if isinstance(found, Malformed):
             return found
         self._scanner = self._start_line = None
-        self._empty_lines = 0
-        self._keep_alive = found.keep_alive
-        self._body = body_reader(found.framing, self._inbox, self._limits.chunks)
+        self._begin_body(found)
         parts = line.parts
         authority = found.host if parts.authority is None else parts.authority
         return RequestHead(line.method, line.target, parts.path, parts.query, authority, line.minor, found)
+
+    def _begin_body(self, found: RequestFields) -> None:
+        self._empty_lines = 0
+        self._keep_alive = found.keep_alive
+        self._body = body_reader(found.framing, self._inbox, self._limits.chunks)

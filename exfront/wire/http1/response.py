@@ -12,10 +12,11 @@ from exfront.wire.http1 import grammar
 from exfront.wire.http1.body import Body, body_reader
 from exfront.wire.http1.chunked import DEFAULT_CHUNK_LIMITS, ChunkLimits
 from exfront.wire.http1.events import (
+    END,
     NO_BODY,
     TRUNCATED,
     UNTIL_CLOSE,
-    End,
+    Data,
     Event,
     Framing,
     Malformed,
@@ -65,6 +66,7 @@ class ResponseReader:
 
     _request_method: bytes
     _limits: ResponseLimits = _DEFAULT
+    _easy: int = field(init=False)
     _inbox: Inbox = field(factory=Inbox, init=False)
     _ended: bool = field(default=False, init=False)
     _cut: bool = field(default=False, init=False)
@@ -75,6 +77,9 @@ class ResponseReader:
     _interim_responses: int = field(default=0, init=False)
     _body: Body | None = field(default=None, init=False)
     _scanner: SectionScanner | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._easy = self._limits.head.easy
 
     def expect(self, request_method: bytes) -> None:
         """The next request was sent on the same connection."""
@@ -114,23 +119,24 @@ class ResponseReader:
         """The next event; None when there is none before more octets come, or none at all."""
         if self._over or self._switched:
             return None
-        event: Event | None
         if self._body is None:
-            event = self._head()
+            event: Event | None = self._head()
+            if event is None or type(event) is ResponseHead:
+                return event
         else:
             event = self._body.next_event(self._ended)
-            if self._until_close and self._cut and isinstance(event, End):
+            if event is None or type(event) is Data:
+                return event
+            if self._until_close and self._cut and event is END:
                 event = TRUNCATED
-        if isinstance(event, Malformed):
-            event = Malformed(502, event.text)
-        if isinstance(event, End | Malformed | Truncated):
-            self._finish()
-        return event
+        self._finish()
+        return Malformed(502, event.text) if isinstance(event, Malformed) else event
 
     def _finish(self) -> None:
         self._over = True
-        self._surplus = len(self._inbox) > 0
-        self._inbox.skip(len(self._inbox))
+        if self._inbox.octets:
+            self._surplus = True
+            self._inbox.skip(len(self._inbox))
 
     def _head(self) -> ResponseHead | Malformed | Truncated | None:
         if self._scanner is None:
@@ -142,8 +148,8 @@ class ResponseReader:
     def _easy_head(self) -> ResponseHead | Malformed | None:
         """A head that is there as a whole and without fault; None for any other."""
         octets, begin = self._inbox.octets, self._inbox.start
-        end = octets.find(b"\r\n\r\n", begin, begin + self._limits.head.easy) + 4
-        line = grammar.STATUS_LINE.match(octets, begin) if end >= 4 else None
+        end = octets.find(b"\r\n\r\n", begin, begin + self._easy) + 4
+        line = grammar.STATUS_LINE.match(octets, begin, end) if end >= 4 else None
         if line is None:
             return None
         lines = read_lines(bytes(octets[line.end() : end]))

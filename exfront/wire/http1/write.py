@@ -88,7 +88,7 @@ def response_head_of(status: int, reason: bytes | None, lines: bytes, framing: F
         raise ValueError("not a status")
     if minor == 0 and isinstance(framing, Chunked):
         raise ValueError("HTTP/1.0 has no chunks")
-    if not isinstance(framing, NoBody) and (status < _FIRST_FINAL or status in _BODILESS):
+    if (status < _FIRST_FINAL or status in _BODILESS) and not isinstance(framing, NoBody):
         raise ValueError("a body that the status does not allow")
     if reason is None:
         reason = REASON_PHRASES.get(status, b"")
@@ -151,6 +151,6 @@ def field_lines(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def _framing_line(framing: Framing) -> bytes:
-    if isinstance(framing, Length):
+    if type(framing) is Length:
         return b"Content-Length: %d\r\n" % framing.octets
     return b"Transfer-Encoding: chunked\r\n" if isinstance(framing, Chunked) else b""
