@@ -199,4 +199,5 @@ class Forward:
 
     def _end(self, refused: Refused | None) -> None:
         self.record.steps["relay"] = self.context.clock.seconds() - self._began
+        self.exchange = None  # it knows us: nothing is left for the garbage collector to find out
         self.ended(refused)

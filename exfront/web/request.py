@@ -145,6 +145,7 @@ class Request:
         forward.start()
 
     def _ended(self, how: Refused | Failure | None) -> None:
+        self._forward = None
         if isinstance(how, Refused):
             self.refuse(how)
         self.done(self, how if isinstance(how, Failure) else None)
