@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from exfront import limits
+from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
 from exfront.config.kinds import LdapUrl
 from exfront.config.settings import Settings
 from exfront.decision import Refuse, Relay
@@ -29,7 +30,6 @@ from exfront.directory.servers import Servers, refusal
 from exfront.facts import ANONYMOUS, Facts, Identity, World
 from exfront.interfaces import IBackEndDialer
 from exfront.operate.check_table import Row
-from exfront.operate.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
