@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 from attrs import field, frozen
 
 from exfront.names import LookupKey
@@ -52,8 +55,29 @@ class Policy:
 
 
 @frozen
+class Health:
+    """How a back end is for one application: `out` is left alone for a while, `error` is what was seen last."""
+
+    state: Literal["healthy", "degraded", "out"]
+    error: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}, {self.error}" if self.error else self.state
+
+
+# Of a server's name, a protocol and an application's name; None where nothing is known.
+HealthOf = Callable[[str, Protocol, str], Health | None]
+
+
+def unknown(server: str, protocol: Protocol, application: str) -> Health | None:
+    """For a world in which nobody looks."""
+    return None
+
+
+@frozen
 class World:
-    """What is known of the servers, and the policy."""
+    """What is known of the servers now, and the policy."""
 
     topology: Topology
     policy: Policy = Policy()
+    health: HealthOf = unknown

@@ -111,6 +111,15 @@ TOPOLOGY_NAMED_CHANGES = 20  # names of one kind in one log line
 
 # --- back ends (S-ROUTE-12)
 BACK_END_CONNECT_TIME = 5.0
+BACK_END_CONNECTIONS = 1000  # S-OPS-4: to one server, all protocols together
+BACK_END_CONNECT_FAILURES = 3  # in a row: then the service is out for ...
+BACK_END_OUT_FIRST = 10.0  # ... this, doubling with each probe that fails ...
+BACK_END_OUT_MOST = 60.0  # ... to this
+BACK_END_ONLY_PAUSE = 1.0  # between two probes where nobody else has the mailbox: its users wait for that server
+BACK_END_BAD_ANSWERS = 5  # of one application in a row: a single broken mailbox is not the application
+BACK_END_PROBE_PERIOD = 10.0  # between two probes of our own
+BACK_END_PROBE_TIME = 5.0  # for a greeting or an answer, after the connection
+BACK_END_PROBE_JITTER = 0.2  # of the period, up or down: several front ends must not probe in step
 BACK_END_TLS_TIME = 5.0
 BACK_END_LOGIN_TIME = 20.0  # a Dovecot penalised for failures may take 15 s
 BACK_END_LOGIN_LINES = 64  # S-MAIL-9

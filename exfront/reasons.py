@@ -155,6 +155,7 @@ LOOP = _unavailable("XF-LOOP", "the route leads back here", 508, severity=Severi
 # What the back end did
 BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)
 BACK_END_NO_ADDRESS = _unavailable("XF-BE-REFUSED", "the back end's name has no address", 502, retry=10)
+BACK_END_OUT = _unavailable("XF-BE-REFUSED", "left alone after failed connections", 502, retry=10)
 BACK_END_CONNECT_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=connect", 504, retry=10)
 BACK_END_ANSWER_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=head", 504, retry=10)
 BACK_END_LOGIN_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=login", 504, retry=10)
@@ -167,6 +168,10 @@ BACK_END_AUTH_MISMATCH = _unavailable(
     "XF-BE-AUTH-MISMATCH", "refused a password that the directory accepted", 502, severity=Severity.ALARM
 )
 BACK_END_LOGIN_REFUSED = _unavailable("XF-BE-LOGIN-REFUSED", "refused the login for now", 503, retry=10)
+TOO_MANY_AT_BACK_END = Reason(
+    "XF-LIMIT", "connections to one back end", 503, "LIMIT", "SYS/TEMP", "Too many connections; try again later.",
+    Severity.FAULT, retry_after=10,
+)  # fmt: skip
 
 # The connection itself
 TOO_MANY_CONNECTIONS = Reason(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from random import SystemRandom
 from typing import Any
 
 from attrs import frozen
@@ -20,6 +21,8 @@ from exfront.auth.lockout_policy import LockoutPolicyReader
 from exfront.auth.portal import Portal
 from exfront.backends.allowed import AllowList
 from exfront.backends.dial import Dialer
+from exfront.backends.probe import Prober, targets
+from exfront.backends.table import BackEndTable
 from exfront.check import Checks
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
@@ -82,7 +85,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
     sessions = SessionTable(settings.limits, reactor, observers)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
-    dialer = Dialer(reactor, settings.limits, allowed, str(settings.back_ends.ca_file or ""))
+    back_ends = BackEndTable(settings.limits, reactor.seconds)
+    dialer = Dialer(reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn)
@@ -90,18 +94,19 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     guard = Guard(settings.authentication, reactor.seconds)
     guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
     portal = Portal(directory, passwords, denied, guarded, directory.rules)
-    steps = Steps(sessions, portal, directory, dialer, _world(topology, policy), reactor)
+    world = _world(topology, policy, back_ends)
+    steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
     return Core(servers, directory, passwords, guard, sessions, steps, topology, Pool(reactor, settings.limits))
 
 
-def _world(topology: TopologyReader, policy: Policy) -> Callable[[], World]:
-    """What is known of the servers now: the same object as long as nothing of it has changed."""
-    known = World(topology.merged, policy)
+def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable) -> Callable[[], World]:
+    """What is known of the servers now: the same object as long as nothing of it but their health has changed."""
+    known = World(topology.merged, policy, back_ends.health)
 
     def world() -> World:
         nonlocal known
         if known.topology is not topology.merged:
-            known = World(topology.merged, policy)
+            known = World(topology.merged, policy, back_ends.health)
         return known
 
     return world
@@ -131,6 +136,7 @@ def build(settings: Settings, reactor: Any) -> MultiService:
         Background(parts.passwords.start, parts.passwords.stop),
         Background(parts.topology.start, parts.topology.stop),
         *_guarding(parts, settings, reactor),
+        *_probing(parts, settings, reactor),
         *_control(settings, parts, reactor),
         Background(lambda: None, parts.pool.stop),
         drain,
@@ -150,6 +156,15 @@ def _guarding(parts: Core, settings: Settings, reactor: Any) -> Iterator[Backgro
     if folder is not None:
         state = GuardState(parts.guard, folder, reactor)
         yield Background(state.start, state.stop)
+
+
+def _probing(parts: Core, settings: Settings, reactor: Any) -> Iterator[Background]:
+    """What asks the back ends how they are, where a [[server]] wants that."""
+    asked = targets(settings.server)
+    if asked:
+        steps = parts.steps
+        prober = Prober(asked, steps.dialer, steps.back_ends, settings.limits, reactor, SystemRandom().random)
+        yield Background(prober.start, prober.stop)
 
 
 def explainer(parts: Core, settings: Settings) -> Explainer:

@@ -11,6 +11,7 @@ from attrs import define, evolve
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
 from exfront.auth.portal import Portal
+from exfront.backends.table import BackEndTable
 from exfront.because import Trace
 from exfront.decision import Decision, Refuse, Relay, SessionRecord
 from exfront.directory.ask import look_up
@@ -26,12 +27,14 @@ from exfront.topology import Mailbox, Protocol
 
 @define(eq=False)
 class Steps:
-    """The steps over built objects; `world` gives what is known of the servers now."""
+    """The steps over built objects; `world` gives what is known of the servers now, `back_ends` counts what is sent
+    to them."""
 
     sessions: SessionTable
     portal: Portal
     directory: IDirectory
     dialer: IBackEndDialer
+    back_ends: BackEndTable
     world: Callable[[], World]
     clock: IReactorTime
 

@@ -54,7 +54,8 @@ class Server:
 
     `host` is the name that is resolved and that its certificate must bear; `address`, where given, is an IP address
     to connect to instead of resolving. `listed` servers stand in the configuration; the others come from the
-    directory and must pass the allow list (S-DIR-4). `ca_file` is a PEM file, empty for the configured default.
+    directory and must pass the allow list (S-DIR-4). `ca_file` is a PEM file, empty for the configured default;
+    `tls_pins` are SHA-256 digests of its certificate or public key, in place of authority and name (S-ROUTE-8).
     `site`, `version`, `roles` and `dn` are the directory's, empty where it says nothing.
     """
 
@@ -66,6 +67,7 @@ class Server:
     http: Service | None = None
     login_as: LoginAs = "typed"
     ca_file: str = ""
+    tls_pins: tuple[bytes, ...] = ()
     listed: bool = True
     site: str = ""
     version: ServerVersion | None = None

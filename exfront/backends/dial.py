@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -21,10 +22,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from exfront.backends.allowed import AllowList
+from exfront.backends.certificate import Verification
 from exfront.backends.handshake import Handshake
+from exfront.backends.table import BackEndTable
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay
 from exfront.interfaces import IBackEndDialer
+from exfront.net.pins import pinned_options
 from exfront.net.resolve import resolve
 from exfront.net.tls import client_options
 from exfront.reasons import (
@@ -40,24 +44,42 @@ from exfront.topology import Protocol, Server
 @implementer(IBackEndDialer)
 @define(eq=False)
 class Dialer:
-    """`settings` is [limits]; `ca_file` the PEM file for servers that name none, empty for the system's authorities."""
+    """`settings` is [limits]; `ca_file` the PEM file for servers that name none, empty for the system's authorities.
+
+    `table` says whether a server may be tried, and is told what came of it.
+    """
 
     reactor: Any
     settings: LimitsSection
     allowed: AllowList
+    table: BackEndTable
     ca_file: str = ""
     _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
-    _tls: dict[tuple[str, str], IOpenSSLClientConnectionCreator] = field(factory=dict)
+    _tls: dict[tuple[str, str, tuple[bytes, ...]], IOpenSSLClientConnectionCreator] = field(factory=dict)
 
     def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """See `IBackEndDialer`."""
-        return Deferred.fromCoroutine(self._dial(relay, factory))
+        return Deferred.fromCoroutine(self._dial(relay, protocol, factory))
 
     def start_tls(self, relay: Relay, protocol: IProtocol) -> Deferred[None]:
         """See `IBackEndDialer`."""
-        return self._handshakes[protocol].start_tls(self._options(relay.server), relay.server.name)
+        return self._handshakes[protocol].start_tls(self._verification(relay.server))
 
-    async def _dial(self, relay: Relay, factory: IProtocolFactory) -> IProtocol:
+    async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> IProtocol:
+        place = self.table.take(relay.server.name, protocol)
+        try:
+            connected = await self._reach(relay, factory, place.free)
+        except Refused as refused:
+            place.failed(refused)
+            raise
+        except BaseException:  # cancelled, or a fault of our own: it says nothing of the server
+            place.given_up()
+            raise
+        place.connected()
+        return connected
+
+    async def _reach(self, relay: Relay, factory: IProtocolFactory, gone: Callable[[], None]) -> IProtocol:
+        """Try the server's addresses one after the other; `gone` is called at the connection's end."""
         server, port = relay.server, relay.service.port
         began = self.reactor.seconds()
         refused = Refused(BACK_END_NO_ADDRESS, f"host={server.host}")
@@ -66,48 +88,47 @@ class Dialer:
             if left <= 0:
                 break
             try:
-                return await self._connect(relay, factory, address, left)
+                return await self._connect(relay, factory, address, left, gone)
             except Refused as why:
                 refused = why
                 if why.reason is not BACK_END_REFUSED and why.reason is not BACK_END_CONNECT_TIMEOUT:
                     break
         raise refused
 
-    async def _connect(self, relay: Relay, factory: IProtocolFactory, address: str, seconds: float) -> IProtocol:
-        handshake = Handshake(factory, self.reactor, self._forget)
+    async def _connect(
+        self, relay: Relay, factory: IProtocolFactory, address: str, seconds: float, gone: Callable[[], None]
+    ) -> IProtocol:
+        def forget(protocol: IProtocol) -> None:
+            self._handshakes.pop(protocol, None)
+            gone()
+
+        handshake = Handshake(factory, self.reactor, forget)
+        verification = self._verification(relay.server) if relay.service.tls == "implicit" else None
         where = f"host={relay.server.host} address={address} port={relay.service.port}"
         try:
-            await self._endpoint(address, relay.service.port, seconds).connect(self._around(handshake, relay))
+            await self._endpoint(address, relay.service.port, seconds).connect(_around(handshake, verification))
         except ConnectionRefusedError:
             raise Refused(BACK_END_REFUSED, where) from None
         except TimeoutError:
             raise Refused(BACK_END_CONNECT_TIMEOUT, where) from None
         except ConnectError as error:
             raise Refused(BACK_END_REFUSED, f"{where} error={type(error).__name__}") from None
-        protocol = await handshake.ready(relay.service.tls == "implicit", where)
+        protocol = await handshake.ready(verification, where)
         self._handshakes[protocol] = handshake
         return protocol
-
-    def _around(self, handshake: Handshake, relay: Relay) -> IProtocolFactory:
-        """The factory that the endpoint sees: TLS from the first octet where the service has it."""
-        plain = _Once(handshake)
-        if relay.service.tls != "implicit":
-            return plain
-        return TLSMemoryBIOFactory(self._options(relay.server), True, plain)
 
     def _endpoint(self, address: str, port: int, seconds: float) -> TCP4ClientEndpoint | TCP6ClientEndpoint:
         if ":" in address:
             return TCP6ClientEndpoint(self.reactor, address, port, timeout=seconds)
         return TCP4ClientEndpoint(self.reactor, address, port, timeout=seconds)
 
-    def _options(self, server: Server) -> IOpenSSLClientConnectionCreator:
-        key = (server.host, server.ca_file or self.ca_file)
-        if key not in self._tls:
-            self._tls[key] = client_options(*key)
-        return self._tls[key]
-
-    def _forget(self, protocol: IProtocol) -> None:
-        self._handshakes.pop(protocol, None)
+    def _verification(self, server: Server) -> Verification:
+        key = (server.host, server.ca_file or self.ca_file, server.tls_pins)
+        options = self._tls.get(key)
+        if options is None:
+            host, ca_file, pins = key
+            options = self._tls[key] = pinned_options(host, pins) if pins else client_options(host, ca_file)
+        return Verification(server.host, options)
 
     async def _allowed_addresses(self, server: Server, port: int) -> list[str]:
         """The addresses of the server that may be connected to. Raises `Refused` when there is none."""
@@ -135,6 +156,12 @@ class Dialer:
             return await done
         except DeferredTimeoutError:
             raise Refused(BACK_END_NO_ADDRESS, f"host={host} error=slow DNS") from None
+
+
+def _around(handshake: Handshake, verification: Verification | None) -> IProtocolFactory:
+    """The factory that the endpoint sees: TLS from the first octet where that is verified."""
+    plain = _Once(handshake)
+    return plain if verification is None else TLSMemoryBIOFactory(verification, True, plain)
 
 
 class _Once(Factory):

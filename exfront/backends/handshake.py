@@ -11,7 +11,6 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
     IHandshakeListener,
-    IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IReactorTime,
@@ -21,14 +20,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
-from exfront.net.tls import certificate_fault
+from exfront.backends.certificate import Verification
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
     BACK_END_LOGIN_LOST,
     BACK_END_PROTOCOL,
     BACK_END_REFUSED,
-    Reason,
     Refused,
 )
 
@@ -49,13 +47,14 @@ class Handshake(Protocol):
         self._waiting: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
         self._where = ""
+        self._verification: Verification | None = None
         self._timed_out = False
         self._lost: Failure | None = None
 
-    async def ready(self, tls: bool, where: str) -> IProtocol:
-        """The inner protocol on its transport, after the handshake where `tls` says so. Raises `Refused`."""
-        self._where = where
-        if tls:
+    async def ready(self, verification: Verification | None, where: str) -> IProtocol:
+        """The inner protocol on its transport, after the handshake where there is one. Raises `Refused`."""
+        self._where, self._verification = where, verification
+        if verification is not None:
             await self._wait()
         if self._lost is not None:
             raise Refused(BACK_END_REFUSED, f"{where} error=closed at once")
@@ -67,17 +66,19 @@ class Handshake(Protocol):
         inner.makeConnection(self.transport)
         return inner
 
-    def start_tls(self, options: IOpenSSLClientConnectionCreator, where: str) -> Deferred[None]:
+    def start_tls(self, verification: Verification) -> Deferred[None]:
         """Begin TLS now; fires when the certificate was verified, fails with `Refused`."""
         transport: Any = self.transport
-        self._where = f"host={where}"
+        self._verification = verification
         if self._lost is not None:
             return Deferred.fromCoroutine(self._raise_lost())
-        transport.startTLS(options)
+        transport.startTLS(verification)
         return self._wait()
 
     def handshakeCompleted(self) -> None:
         """TLS is up, and the peer's certificate and name were accepted."""
+        if self._verification is not None:
+            self._verification.over()
         self._fire(None)
 
     def dataReceived(self, data: bytes) -> None:
@@ -100,7 +101,7 @@ class Handshake(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Pass on; while a handshake is waited for this is its failure."""
         self._lost = reason
-        self._fire(Refused(self._reason(reason), self._detail(reason)))
+        self._fire(self._refusal(reason))
         if self._inner is not None:
             self._gone(self._inner)
             self._inner.connectionLost(reason)
@@ -114,7 +115,7 @@ class Handshake(Protocol):
 
     async def _raise_lost(self) -> None:
         assert self._lost is not None
-        raise Refused(self._reason(self._lost), self._detail(self._lost))
+        raise self._refusal(self._lost)
 
     def _too_slow(self) -> None:
         self._timed_out = True
@@ -135,13 +136,12 @@ class Handshake(Protocol):
         else:
             waiting.errback(refused)
 
-    def _reason(self, failure: Failure) -> Reason:
+    def _refusal(self, failure: Failure) -> Refused:
+        """Why there is no connection, or no TLS on it."""
+        fault = "" if self._verification is None else self._verification.fault(failure)
+        what = f"{self._where} TLS: {fault or type(failure.value).__name__}"
         if self._timed_out:
-            return BACK_END_CONNECT_TIMEOUT
-        if certificate_fault(failure):
-            return BACK_END_CERTIFICATE
-        return BACK_END_PROTOCOL if "SSL" in type(failure.value).__module__ else BACK_END_LOGIN_LOST
-
-    def _detail(self, failure: Failure) -> str:
-        what = certificate_fault(failure, self.transport) or type(failure.value).__name__
-        return f"{self._where} TLS: {what}"
+            return Refused(BACK_END_CONNECT_TIMEOUT, what)
+        if fault:
+            return Refused(BACK_END_CERTIFICATE, what)
+        return Refused(BACK_END_PROTOCOL if "SSL" in type(failure.value).__module__ else BACK_END_LOGIN_LOST, what)

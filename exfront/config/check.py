@@ -11,7 +11,8 @@ from collections.abc import Callable
 from itertools import combinations
 
 from exfront import limits
-from exfront.config.check_names import each_once, is_address, is_distinguished_name, is_dns_domain, is_host
+from exfront.config.check_names import is_distinguished_name, is_dns_domain
+from exfront.config.check_servers import check_servers
 from exfront.config.check_sites import check_virtual_sites
 from exfront.config.defaults import default_domains, dns_domain
 from exfront.config.errors import KeyPath, nearest, quoted
@@ -151,19 +152,6 @@ def _back_ends(settings: Settings, findings: Findings) -> None:
             findings.warn(("back_ends", "networks", index), f"{network} holds link-local addresses too")
 
 
-def _servers(settings: Settings, findings: Findings) -> None:
-    for index, server in enumerate(settings.server):
-        if not is_host(server.host):
-            allowed = "a host name like chicago.fourthcoffee.com, or an IP address"
-            findings.error(("server", index, "host"), f"found {quoted(server.host)}", allowed)
-        if server.address and not is_address(server.address):
-            findings.error(("server", index, "address"), f"found {quoted(server.address)}", "an IP address")
-    names: list[tuple[KeyPath, str]] = [
-        (("server", index, "name"), server.name) for index, server in enumerate(settings.server)
-    ]
-    each_once(names, "server name", findings)
-
-
 def _authentication(settings: Settings, findings: Findings) -> None:
     authentication, most = settings.authentication, ("authentication", "failure_delay_most")
     if authentication.failure_delay_most < authentication.failure_delay:
@@ -191,7 +179,7 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _default_domain,
     _realm,
     _back_ends,
-    _servers,
+    check_servers,
     check_virtual_sites,
     _authentication,
     _control,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -86,6 +87,34 @@ class LdapUrl:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+_SHA256_OCTETS = 32
+_PIN = '"sha256:" and the 64 hexadecimal digits, or the base64, of a certificate or public key'
+
+
+@frozen
+class Pin:
+    """The SHA-256 of a certificate (RFC 7469 speaks of its public key), by which a server is known."""
+
+    digest: bytes
+
+    @classmethod
+    def read(cls, text: str) -> Pin:
+        """``sha256:`` and what openssl prints: hexadecimal digits, with or without colons, or base64."""
+        kind, _, value = text.partition(":")
+        try:
+            digits = value.replace(":", "")
+            in_hex = len(digits) == 2 * _SHA256_OCTETS
+            digest = bytes.fromhex(digits) if in_hex else base64.b64decode(value, validate=True)
+        except ValueError:
+            raise ValueError(_PIN) from None
+        if kind != "sha256" or len(digest) != _SHA256_OCTETS:
+            raise ValueError(_PIN)
+        return cls(digest)
+
+    def __str__(self) -> str:
+        return f"sha256:{self.digest.hex()}"
 
 
 def read_network(text: str) -> Network:

@@ -23,6 +23,9 @@ class LimitsSection:
     failure_floor: Seconds = limits.FAILURE_FLOOR
     remembered_logon_time: Seconds = limits.REMEMBERED_LOGON_TIME
     back_end_connect_time: Seconds = limits.BACK_END_CONNECT_TIME
+    connections_per_back_end: Count = limits.BACK_END_CONNECTIONS
+    back_end_probe_period: Seconds = limits.BACK_END_PROBE_PERIOD
+    back_end_probe_time: Seconds = limits.BACK_END_PROBE_TIME
     back_end_login_time: Seconds = limits.BACK_END_LOGIN_TIME
     ldap_connect_time: Seconds = limits.LDAP_CONNECT_TIME
     ldap_tls_time: Seconds = limits.LDAP_TLS_TIME

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
+from attrs import Factory, frozen
 
-from exfront.config.kinds import Port
+from exfront.config.kinds import Pin, Port
 from exfront.topology import Server, Service
 
 
 @frozen
 class ServerSection:
-    """A port of 0 switches a protocol off. `address` is an IP address to connect to instead of resolving `host`."""
+    """A port of 0 switches a protocol off. `address` is an IP address to connect to instead of resolving `host`.
+
+    `probe_paths` are paths by the names of applications.
+    """
 
     name: str
     host: str
@@ -26,6 +29,9 @@ class ServerSection:
     http_tls: Literal["none", "implicit"] = "none"
     login_as: Literal["typed", "account", "upn", "address"] = "typed"
     ca_file: Path | None = None  # default: [back_ends] ca_file
+    tls_pin: tuple[Pin, ...] = ()
+    probe: bool = False
+    probe_paths: dict[str, str] = Factory(dict)
 
     def as_server(self) -> Server:
         """The value that routing works with."""
@@ -38,4 +44,5 @@ class ServerSection:
             http=Service(self.http, self.http_tls) if self.http else None,
             login_as=self.login_as,
             ca_file=str(self.ca_file or ""),
+            tls_pins=tuple(pin.digest for pin in self.tls_pin),
         )

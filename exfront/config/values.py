@@ -9,11 +9,11 @@ from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from exfront.config.errors import nearest, quoted
-from exfront.config.kinds import HostPort, LdapUrl, Network, Range, read_network
+from exfront.config.kinds import HostPort, LdapUrl, Network, Pin, Range, read_network
 
 # Kinds written as text; each reader raises ValueError saying what is allowed.
 _KINDS: Mapping[Any, Callable[[str], object]] = MappingProxyType(
-    {HostPort: HostPort.read, LdapUrl: LdapUrl.read, Network: read_network}
+    {HostPort: HostPort.read, LdapUrl: LdapUrl.read, Network: read_network, Pin: Pin.read}
 )
 _STAND_INS: Mapping[Any, object] = MappingProxyType(
     {
@@ -23,6 +23,7 @@ _STAND_INS: Mapping[Any, object] = MappingProxyType(
         bool: False,
         Path: Path(),
         HostPort: HostPort("0.0.0.0", 0),
+        Pin: Pin(b""),
         LdapUrl: LdapUrl("ldaps", "", 0),
         Network: read_network("192.0.2.0/32"),
     }

@@ -29,7 +29,11 @@ def decide(facts: Facts, world: World) -> Decision:
     service = server.service(facts.protocol)
     if service is None:
         return Refuse(PROTOCOL_NOT_SERVED, f"server={name} protocol={facts.protocol}", why)
-    return Relay(server, service, server.login_as, (*why, Because("relay", (server.name, service.port, service.tls))))
+    why = (*why, Because("relay", (server.name, service.port, service.tls)))
+    health = world.health(server.name, facts.protocol, facts.application)
+    if health is not None:
+        why = (*why, Because("health", (health.state, health.error) if health.error else (health.state,)))
+    return Relay(server, service, server.login_as, why)
 
 
 def _server_name(facts: Facts) -> tuple[str, tuple[Because, ...]]:

@@ -6,6 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -18,18 +19,22 @@ from twisted.trial.unittest import TestCase
 
 from exfront.backends.allowed import AllowList
 from exfront.backends.dial import Dialer
+from exfront.backends.table import BackEndTable
 from exfront.config.kinds import HostPort
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay
+from exfront.net.pins import digests
 from exfront.net.tls import server_options
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
     BACK_END_NO_ADDRESS,
     BACK_END_NOT_ALLOWED,
+    BACK_END_OUT,
     BACK_END_PROTOCOL,
     BACK_END_REFUSED,
     LOOP,
+    TOO_MANY_AT_BACK_END,
     Reason,
     Refused,
 )
@@ -81,7 +86,8 @@ class DialTests(TestCase):
         folder.mkdir()
         self.authority = Authority(folder)
         self.limits = LimitsSection(back_end_connect_time=2.0)
-        self.dialer = Dialer(reactor, self.limits, AllowList(LOOPBACK), str(self.authority.ca_file))
+        self.table = BackEndTable(self.limits, reactor.seconds)
+        self.dialer = Dialer(reactor, self.limits, AllowList(LOOPBACK), self.table, str(self.authority.ca_file))
         self.mine: list[_Peer] = []
 
     async def listen(self, factory: Any) -> int:
@@ -101,9 +107,16 @@ class DialTests(TestCase):
 
         return Factory.forProtocol(build)  # type: ignore[arg-type]
 
-    async def dial(self, port: int, tls: Tls = "none", host: str = "chicago", address: str = "127.0.0.1") -> _Peer:
+    async def dial(
+        self,
+        port: int,
+        tls: Tls = "none",
+        host: str = "chicago",
+        address: str = "127.0.0.1",
+        pins: tuple[bytes, ...] = (),
+    ) -> _Peer:
         service = Service(port, tls)
-        relay = Relay(Server("CHICAGO", host, address, imap4=service), service, "typed")
+        relay = Relay(Server("CHICAGO", host, address, imap4=service, tls_pins=pins), service, "typed")
         peer: Any = await self.dialer.dial(relay, "imap4", self.factory())
         self.addCleanup(self.close, peer)
         return peer  # type: ignore[no-any-return]
@@ -156,7 +169,7 @@ class DialTests(TestCase):
 
         clock = Clock()
         clock.nameResolver = Silent()  # type: ignore[attr-defined]
-        dialer = Dialer(clock, self.limits, AllowList(LOOPBACK))
+        dialer = Dialer(clock, self.limits, AllowList(LOOPBACK), BackEndTable(self.limits, clock.seconds))
         service = Service(143)
         relay = Relay(Server("CHICAGO", "chicago.fourthcoffee.com", imap4=service), service, "typed")
         dialled = dialer.dial(relay, "imap4", self.factory())
@@ -193,7 +206,9 @@ class DialTests(TestCase):
             with self.assertRaises(Refused) as caught:
                 await self.dial(port, "implicit")
             self.assertIs(caught.exception.reason, BACK_END_CERTIFICATE, what)
-            self.assertIn(f"TLS: {what}", caught.exception.detail)
+            found = "dallas" if what == "name" else "chicago"
+            told = f"TLS: {what} wanted=chicago found={found} subject=CN={found} notAfter="
+            self.assertIn(told, caught.exception.detail)
             self.assertEqual([peer.heard for peer in back_end.peers], [b""])
             self.assertEqual(self.mine, [])
 
@@ -207,24 +222,91 @@ class DialTests(TestCase):
         port = await self.listen(_BackEnd())
         self.assertIs(await self.refusal(port, "implicit"), BACK_END_CONNECT_TIMEOUT)
 
+    async def test_a_pinned_certificate_needs_no_name_no_date_and_no_issuer(self) -> None:
+        """S-ROUTE-8: it is known by its key; another one gets no octet, and the log says what it was."""
+        foreign = Path(self.mktemp())
+        foreign.mkdir()
+        file = Authority(foreign).issue("elsewhere", expired=True)
+        certificate, key = digests(x509.load_pem_x509_certificates(file.read_bytes())[0])
+        port = await self.listen(self.tls(file, _BackEnd(b"hello")))
+        for pin in (certificate, key):
+            peer = await self.dial(port, "implicit", pins=(pin,))
+            self.assertEqual(await peer.answered, b"hello")
+        back_end = _BackEnd()
+        port = await self.listen(self.tls(self.authority.issue("chicago"), back_end))
+        with self.assertRaises(Refused) as caught:
+            await self.dial(port, "implicit", pins=(certificate, key))
+        self.assertIs(caught.exception.reason, BACK_END_CERTIFICATE)
+        self.assertIn("TLS: pin wanted=chicago found=chicago ", caught.exception.detail)
+        self.assertEqual([peer.heard for peer in back_end.peers], [b""])
+
+    async def test_a_dead_server_is_left_alone_and_found_again(self) -> None:
+        """S-ROUTE-12: three refusals, then no connection is tried; when its second is over one is, and all are well."""
+        clock = Clock()
+        self.dialer.table = BackEndTable(self.limits, clock.seconds)
+        listening = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(_BackEnd())
+        port = listening.getHost().port
+        await listening.stopListening()
+        self.assertEqual([await self.refusal(port) for _ in range(3)], [BACK_END_REFUSED] * 3)
+        back_end = _BackEnd(b"hello")
+        listening = await TCP4ServerEndpoint(reactor, port, interface="127.0.0.1").listen(back_end)
+        self.addCleanup(listening.stopListening)
+        self.assertEqual([await self.refusal(port) for _ in range(10)], [BACK_END_OUT] * 10)
+        self.assertEqual(back_end.peers, [])
+        clock.advance(1.0)
+        for _ in range(2):
+            peer = await self.dial(port)
+            self.assertEqual(await peer.answered, b"hello")
+
+    async def test_a_place_is_held_while_the_connection_lives(self) -> None:
+        """S-OPS-4: the limit of a back end counts connections, not log-ons; one that ends makes room."""
+        self.dialer.table = BackEndTable(LimitsSection(connections_per_back_end=2), reactor.seconds)
+        port = await self.listen(_BackEnd(b"hello"))
+        peers = [await self.dial(port) for _ in range(2)]
+        self.assertIs(await self.refusal(port), TOO_MANY_AT_BACK_END)
+        await self.close(peers[0])
+        await self.dial(port)
+        self.assertIs(await self.refusal(port), TOO_MANY_AT_BACK_END)
+
+    async def test_an_attempt_that_is_given_up_frees_its_place(self) -> None:
+        """S-OPS-4: a client that goes away while its connection is made leaves nothing behind."""
+        self.dialer.table = BackEndTable(LimitsSection(connections_per_back_end=1), reactor.seconds)
+        port = await self.listen(_BackEnd())  # silent: the handshake hangs
+        service = Service(port, "implicit")
+        relay = Relay(Server("CHICAGO", "chicago", "127.0.0.1", imap4=service), service, "typed")
+        for _ in range(3):
+            dialled = self.dialer.dial(relay, "imap4", self.factory())
+            await deferLater(reactor, 0.05)
+            dialled.cancel()
+            self.failureResultOf(dialled)
+        (place,) = [self.dialer.table.take("CHICAGO", "imap4")]
+        place.free()
+
     async def test_start_tls_is_verified(self) -> None:
         """S-MAIL-2, S-ROUTE-8: TLS begun on a plain connection is verified like any other."""
-        for name, wanted in (("chicago", None), ("dallas", BACK_END_CERTIFICATE)):
-            self.assertIs(await self.start_tls(name), wanted)
+        self.assertIsNone(await self.start_tls(self.authority.issue("chicago")))
+        for certificate, found in (
+            (self.authority.issue("dallas"), "name wanted=chicago found=dallas"),
+            (self.authority.issue("chicago", expired=True), "expired wanted=chicago found=chicago"),
+        ):
+            refused = await self.start_tls(certificate)
+            assert refused is not None
+            self.assertIs(refused.reason, BACK_END_CERTIFICATE)
+            self.assertIn(f"TLS: {found} ", refused.detail)
 
-    async def start_tls(self, certificate_name: str) -> Reason | None:
+    async def start_tls(self, certificate: Path) -> Refused | None:
         back_end = _BackEnd(b"go")
         port = await self.listen(back_end)
         peer = await self.dial(port)
         await peer.answered
-        options = server_options(self.authority.issue(certificate_name), None)
+        options = server_options(certificate, None)
         back_end.peers[0].transport.startTLS(options)  # type: ignore[union-attr]
         service = Service(port, "starttls")
         relay = Relay(Server("CHICAGO", "chicago", "127.0.0.1", imap4=service), service, "typed")
         try:
             await self.dialer.start_tls(relay, peer)
         except Refused as refused:
-            return refused.reason
+            return refused
         peer.transport.write(b"over TLS")  # type: ignore[union-attr]
         await deferLater(reactor, 0.05)
         self.assertEqual(back_end.peers[0].heard, b"over TLS")

@@ -72,7 +72,7 @@ class StartTlsTests(TestCase):
         service = Service(self.back_end.port, "starttls")
         home = server("chicago", host="mail.fourthcoffee.com", address="127.0.0.1", imap4=service, ca_file=self.ca_file)
         world = SmallWorld(servers=(home,))
-        world.steps.dialer = self.dialer = WatchedDialer(reactor, world.limits, AllowList(LOOPBACK))
+        world.steps.dialer = self.dialer = WatchedDialer(reactor, world.limits, AllowList(LOOPBACK), world.back_ends)
         listener = ListenerSection("imap4", HostPort("127.0.0.1", 0), "starttls")
         tls = server_options(self.certificate, None)
         factory = Factory()

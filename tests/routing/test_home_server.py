@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.decision import Refuse, Relay
-from exfront.facts import ANONYMOUS, Facts, Identity, Policy, World
+from exfront.facts import ANONYMOUS, Facts, Health, Identity, Policy, World
 from exfront.reasons import (
     APPLICATION_OFF,
     NO_MAILBOX,
@@ -34,6 +34,20 @@ def _facts(home_server: str, protocol: Protocol = "imap4") -> Facts:
 
 
 class RelayTests(SynchronousTestCase):
+    def test_the_health_of_the_chosen_server_is_told_and_decides_nothing(self) -> None:
+        """S-ROUTE-12: where nobody else has the mailbox, a server that is out is still the one."""
+        asked = []
+
+        def health(server: str, protocol: Protocol, application: str) -> Health:
+            asked.append((server, protocol, application))
+            return Health("out", "XF-BE-REFUSED")
+
+        sick = evolve(_WORLD, health=health)
+        found, well = self.relayed(_facts("chicago"), sick), self.relayed(_facts("chicago"))
+        self.assertEqual(asked, [("CHICAGO", "imap4", "")])
+        self.assertEqual(str(found.because[-1]), "health: out, XF-BE-REFUSED")
+        self.assertEqual(evolve(found, because=well.because), well)
+
     def relayed(self, facts: Facts, world: World = _WORLD) -> Relay:
         decision = decide(facts, world)
         assert isinstance(decision, Relay), decision

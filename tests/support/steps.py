@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from exfront.auth.portal import Portal
+from exfront.backends.table import BackEndTable
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import World
@@ -63,6 +64,7 @@ class SmallWorld:
         factory=lambda: MemoryPasswords({name: b"secret-" + name.encode() for name in ("alice", "bob", "carol")})
     )
     pool: Pool = field(init=False)
+    back_ends: BackEndTable = field(init=False)
     sessions: SessionTable = field(init=False)
     steps: Steps = field(init=False)
 
@@ -70,11 +72,13 @@ class SmallWorld:
         self.pool = Pool(self.clock, self.limits)
         world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
+        self.back_ends = BackEndTable(self.limits, self.clock.seconds)
         self.steps = Steps(
             self.sessions,
             Portal(self.directory, self.passwords),
             self.directory,
             self.dialer,
+            self.back_ends,
             lambda: world,
             self.clock,
         )

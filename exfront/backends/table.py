@@ -1,0 +1,167 @@
+"""Who is connected to which back end, and how each is: what the dialer asks before it connects (S-OPS-4, S-ROUTE-12).
+
+Both kinds of entries are made when a server is first used: servers come from configuration and directory alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import define, field, frozen
+
+from exfront.backends.health import CONNECT_FAULTS, HEALTHY, Application, Attempt, Breaker, words
+from exfront.config.limits import LimitsSection
+from exfront.facts import Health
+from exfront.reasons import BACK_END_NOT_ALLOWED, BACK_END_OUT, LOOP, TOO_MANY_AT_BACK_END, Refused
+from exfront.topology import Protocol
+
+_NEVER_TRIED = frozenset({BACK_END_NOT_ALLOWED, LOOP})
+
+
+@frozen
+class BackEndState:
+    """One application of one server as ``exfrontctl backends`` shows it. Times are seconds.
+
+    `connections` are those to the server, of all its applications. `error` is empty if there was none; `retry` is the
+    time until a service that is out may be tried again.
+    """
+
+    server: str
+    application: str
+    state: Literal["healthy", "degraded", "out"]
+    connections: int
+    in_flight: int
+    requests: int
+    failures: int
+    latency: float
+    error: str
+    error_age: float | None
+    probe: str
+    retry: float | None
+
+
+@define(eq=False)
+class _Server:
+    """Of one server: its connections, and a breaker for each service."""
+
+    connections: int = 0
+    breakers: dict[str, Breaker] = field(factory=dict)
+    applications: dict[tuple[str, str], Application] = field(factory=dict)
+
+    def breaker(self, protocol: str) -> Breaker:
+        return self.breakers.setdefault(protocol, Breaker())
+
+
+@define(eq=False)
+class Place:
+    """One connection's place at a back end, from the attempt to its end; `failed` and `given_up` free it too."""
+
+    _table: BackEndTable
+    _server: _Server
+    _breaker: Breaker
+    _attempt: Attempt
+    _held: bool = True
+
+    def connected(self) -> None:
+        """The connection is made."""
+        self._breaker.connected(self._attempt)
+
+    def failed(self, refused: Refused) -> None:
+        """There is none; who answered with the wrong certificate was reached, and who is not allowed was not tried."""
+        if refused.reason in CONNECT_FAULTS:
+            self._breaker.failed(self._attempt, self._table.seconds(), words(refused))
+        elif refused.reason in _NEVER_TRIED:
+            self._breaker.given_up(self._attempt)
+        else:
+            self._breaker.connected(self._attempt)
+        self.free()
+
+    def given_up(self) -> None:
+        """Nobody waits for it any more."""
+        self._breaker.given_up(self._attempt)
+        self.free()
+
+    def free(self) -> None:
+        """The connection is over; a second call does nothing."""
+        if self._held:
+            self._held = False
+            self._server.connections -= 1
+
+
+@define(eq=False)
+class BackEndTable:
+    """`settings` is [limits]; `seconds` gives the time of a clock that only goes forward (S-OPS-10)."""
+
+    settings: LimitsSection
+    seconds: Callable[[], float]
+    _servers: dict[str, _Server] = field(factory=dict)
+    _applications: dict[tuple[str, str, str], Application] = field(factory=dict)  # under names as they were spelt
+
+    def application(self, server: str, protocol: Protocol, name: str = "") -> Application:
+        """The counters of an application; `name` is HTTP's, for mail the protocol is the application. Cheap."""
+        key = (server, protocol, name)
+        found = self._applications.get(key)
+        if found is None:
+            known = self._server(server).applications
+            found = known.setdefault((protocol, name), Application(server, protocol, name or protocol))
+            self._applications[key] = found
+        return found
+
+    def take(self, server: str, protocol: Protocol, *, only: bool = True) -> Place:
+        """A place for one more connection. Raises `Refused`: the server is full, or the service is out.
+
+        `only` says that no other server has what is wanted.
+        """
+        entry = self._server(server)
+        if entry.connections >= self.settings.connections_per_back_end:
+            raise Refused(TOO_MANY_AT_BACK_END, f"limit name=connections_per_back_end server={server}")
+        breaker, now = entry.breaker(protocol), self.seconds()
+        attempt = breaker.attempt(now, only)
+        if attempt is None:
+            raise Refused(BACK_END_OUT, f"server={server} out={now - breaker.since:.1f}s last: {breaker.error}")
+        entry.connections += 1
+        return Place(self, entry, breaker, attempt)
+
+    def health(self, server: str, protocol: Protocol, application: str) -> Health:
+        """How a server is for an application; one that was not used yet is taken for healthy."""
+        breaker = self._server(server).breakers.get(protocol)
+        if breaker is not None and breaker.out:
+            return Health("out", breaker.error)
+        found = self._applications.get((server, protocol, application))
+        return HEALTHY if found is None else found.health
+
+    def states(self) -> tuple[BackEndState, ...]:
+        """All that was used or probed, by name."""
+        now = self.seconds()
+        return tuple(
+            _state(entry, application, now)
+            for _, entry in sorted(self._servers.items())
+            for _, application in sorted(entry.applications.items())
+        )
+
+    def _server(self, name: str) -> _Server:
+        key = name.lower()
+        entry = self._servers.get(key)
+        if entry is None:
+            entry = self._servers[key] = _Server()
+        return entry
+
+
+def _state(entry: _Server, application: Application, now: float) -> BackEndState:
+    breaker = entry.breaker(application.protocol)
+    error, age = (application.error, now - application.error_at) if application.error else ("", None)
+    return BackEndState(
+        application.server,
+        application.name,
+        "out" if breaker.out else application.health.state,
+        entry.connections,
+        application.in_flight,
+        application.requests,
+        application.failures,
+        application.latency,
+        breaker.error if breaker.out else error,
+        now - breaker.since if breaker.out else age,
+        application.probe,
+        max(0.0, breaker.next_try(only=True) - now) if breaker.out else None,
+    )

@@ -1,0 +1,111 @@
+"""The table of back ends: places, breakers and counters by server, on a clock of the test's own."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from exfront import reasons
+from exfront.backends.table import BackEndTable, Place
+from exfront.config.limits import LimitsSection
+from exfront.facts import Health
+from exfront.reasons import Reason, Refused
+from exfront.topology import Protocol
+
+
+class TableTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.table = BackEndTable(LimitsSection(connections_per_back_end=3), self.clock.seconds)
+
+    def refusal(self, server: str, protocol: Protocol = "imap4") -> Refused:
+        return self.assertRaises(Refused, self.table.take, server, protocol)  # type: ignore[no-any-return]
+
+    def break_down(self, protocol: Protocol, reason: Reason = reasons.BACK_END_REFUSED, times: int = 3) -> None:
+        for _ in range(times):
+            self.table.take("chicago", protocol).failed(Refused(reason, "address=192.0.2.1"))
+
+    def test_a_server_has_so_many_places_over_all_protocols(self) -> None:
+        """S-OPS-4: the next one is refused, at this server alone, until a connection ends."""
+        protocols: tuple[Protocol, ...] = ("imap4", "http", "pop3")
+        places = [self.table.take(name, each) for name, each in zip(("a", "A", "a"), protocols, strict=True)]
+        refused = self.refusal("a")
+        self.assertIs(refused.reason, reasons.TOO_MANY_AT_BACK_END)
+        self.assertIn("connections_per_back_end", refused.detail)
+        self.table.take("b", "imap4")
+        places[0].connected()
+        places[0].free()
+        places[0].free()  # told twice, counted once
+        self.table.take("a", "imap4")
+        self.refusal("a")
+
+    def test_a_place_is_free_again_however_the_attempt_ends(self) -> None:
+        """S-OPS-4: 1000 failures leave no connection counted."""
+        ends = (Place.given_up, lambda place: place.failed(Refused(reasons.BACK_END_CERTIFICATE)), Place.free)
+        for end in ends * 5:
+            end(self.table.take("a", "imap4"))
+        for _ in range(3):
+            self.table.take("a", "imap4")
+
+    def test_one_protocol_is_out_the_others_are_not(self) -> None:
+        """S-ROUTE-12: a dead IMAP4 is not a dead server."""
+        self.break_down("imap4")
+        refused = self.refusal("chicago")
+        self.assertIs(refused.reason, reasons.BACK_END_OUT)
+        self.assertIn("out=0.0s last: XF-BE-REFUSED connection refused address=192.0.2.1", refused.detail)
+        self.table.take("chicago", "http").connected()
+        self.table.take("dallas", "imap4").connected()
+
+    def test_what_opens_the_breaker(self) -> None:
+        """S-ROUTE-12: nobody answered; a certificate of another name, and an address never tried, open nothing."""
+        cases = (
+            (reasons.BACK_END_REFUSED, True),
+            (reasons.BACK_END_CONNECT_TIMEOUT, True),
+            (reasons.BACK_END_NO_ADDRESS, True),
+            (reasons.BACK_END_CERTIFICATE, False),
+            (reasons.BACK_END_PROTOCOL, False),
+            (reasons.BACK_END_NOT_ALLOWED, False),
+            (reasons.LOOP, False),
+        )
+        for reason, opens in cases:
+            self.table = BackEndTable(LimitsSection(), self.clock.seconds)
+            self.break_down("imap4", reason, 10 if not opens else 3)
+            self.assertEqual(self.table.health("chicago", "imap4", "").state, "out" if opens else "healthy", reason)
+
+    def test_it_comes_back_with_its_server(self) -> None:
+        """S-ROUTE-12: a second later one is let through as a probe; once that is connected, all are."""
+        self.break_down("http")
+        self.clock.advance(1.0)
+        probe = self.table.take("chicago", "http")
+        self.assertIs(self.refusal("chicago", "http").reason, reasons.BACK_END_OUT)
+        probe.connected()
+        self.table.take("chicago", "http")
+        self.assertEqual(self.table.health("chicago", "http", "owa").state, "healthy")
+
+    def test_applications_of_one_server_are_apart(self) -> None:
+        """S-ROUTE-12: OWA broken is not ActiveSync broken."""
+        owa = self.table.application("CHICAGO", "http", "owa")
+        self.assertIs(self.table.application("chicago", "http", "owa"), owa)
+        for _ in range(5):
+            owa.begin()
+            owa.answered(500, 0.5, self.clock.seconds())
+        self.assertEqual(self.table.health("CHICAGO", "http", "owa"), Health("degraded", "status=500"))
+        self.assertEqual(self.table.health("CHICAGO", "http", "activesync").state, "healthy")
+        self.table.take("chicago", "http").connected()  # and the server is none the worse
+
+    def test_what_is_shown(self) -> None:
+        self.table.application("dallas", "imap4").begin()
+        owa = self.table.application("chicago", "http", "owa")
+        owa.begin()
+        owa.failed(Refused(reasons.BACK_END_RESET), self.clock.seconds())
+        self.table.take("chicago", "http")
+        self.clock.advance(2.5)
+        first, second = self.table.states()
+        self.assertEqual((first.server, first.application, first.state), ("chicago", "owa", "healthy"))
+        self.assertEqual((first.connections, first.failures, first.error_age, first.retry), (1, 1, 2.5, None))
+        self.assertEqual((second.server, second.application, second.in_flight), ("dallas", "imap4", 1))
+        self.assertEqual((second.error, second.error_age), ("", None))
+        self.break_down("http")
+        first, _ = self.table.states()
+        self.assertEqual((first.state, first.retry), ("out", 1.0))
+        self.assertIn("192.0.2.1", first.error)

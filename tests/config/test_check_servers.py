@@ -1,0 +1,77 @@
+"""What must hold within a [[server]]: pins and probes."""
+
+from __future__ import annotations
+
+import base64
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.configuration import SMALLEST, errors, read, related, warnings
+
+_SERVER = '[[server]]\nname = "chicago"\nhost = "chicago.fourthcoffee.com"\nimap4_tls = "implicit"\n'
+_HEX = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_LINE = 8 + 4
+
+
+def section(text: str) -> str:
+    """The smallest file with one server, in which `text` begins at `_LINE`."""
+    return SMALLEST + _SERVER + text + "\n"
+
+
+class PinTests(SynchronousTestCase):
+    def test_every_spelling_of_one_digest_is_the_same(self) -> None:
+        """S-ROUTE-8: as openssl prints it, with colons and capitals, in base64, or as bare digits."""
+        digest = bytes.fromhex(_HEX)
+        colons = ":".join(_HEX[place : place + 2] for place in range(0, 64, 2)).upper()
+        pins = ", ".join(f'"sha256:{text}"' for text in (_HEX, colons, base64.b64encode(digest).decode()))
+        settings, findings = read(section(f"tls_pin = [{pins}]"))
+        self.assertEqual(errors(findings), [])
+        self.assertEqual(settings.server[0].as_server().tls_pins, (digest,) * 3)
+        self.assertEqual(str(settings.server[0].tls_pin[0]), f"sha256:{_HEX}")
+
+    def test_what_is_no_pin(self) -> None:
+        """S-ROUTE-8: an error with its line, never a server that takes any certificate."""
+        for bad in (
+            "",
+            "sha256:",
+            f"sha1:{_HEX}",
+            _HEX,
+            f"sha256:{_HEX[:-2]}",
+            f"sha256:{_HEX}00",
+            f"sha256:{'z' * 64}",
+        ):
+            found = errors(related(section(f'tls_pin = ["{bad}"]')))
+            self.assertEqual(len(found), 1, bad)
+            self.assertTrue(found[0].startswith(f"{_LINE} server[1].tls_pin[1]: found "), found)
+
+    def test_a_pin_that_means_nothing_is_a_warning(self) -> None:
+        pin = f'tls_pin = ["sha256:{_HEX}"]\n'
+        self.assertEqual(warnings(related(section(pin))), warnings(related(section(""))))
+        self.assertIn(f"{_LINE} server[1].ca_file", warnings(related(section('ca_file = "a"\n' + pin))))
+        clear = section(pin).replace('imap4_tls = "implicit"\n', "")
+        self.assertIn(f"{_LINE - 1} server[1].tls_pin", warnings(related(clear)))
+
+
+class ProbeTests(SynchronousTestCase):
+    def test_paths_by_application(self) -> None:
+        settings, findings = read(section('probe = true\nprobe_paths = { owa = "/owa/healthcheck.htm" }'))
+        self.assertEqual((errors(findings), settings.server[0].probe), ([], True))
+        self.assertEqual(settings.server[0].probe_paths, {"owa": "/owa/healthcheck.htm"})
+
+    def test_unknown_applications_and_bad_paths(self) -> None:
+        """A path is written into a request: one line, no space."""
+        found = related(section('probe = true\n[server.probe_paths]\nowo = "/"\nexchange = "x"\npublic = "/a b"\n'))
+        place = _LINE + 2
+        self.assertEqual(
+            errors(found),
+            [
+                f"{place} server[1].probe_paths.owo: no such application",
+                f"{place + 1} server[1].probe_paths.exchange: found 'x'",
+                f"{place + 2} server[1].probe_paths.public: found '/a b'",
+            ],
+        )
+        self.assertEqual(found.errors[0].nearest, "owa")
+
+    def test_paths_that_nobody_asks_for_are_a_warning(self) -> None:
+        for text in ('probe_paths = { owa = "/" }', 'probe_paths = { owa = "/" }\nprobe = true\nhttp = 0'):
+            self.assertIn(f"{_LINE} server[1].probe_paths", warnings(related(section(text))))
