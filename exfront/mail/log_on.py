@@ -64,6 +64,23 @@ class Way:
         return await self.steps.moved(record, facts, facts.identity.names_mailbox)
 
     async def _enter(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
+        """Log on there, and tell the table how that went."""
+        application = self.steps.back_ends.application(relay.server.name, self.kind.protocol)
+        began = self.clock.seconds()
+        application.begin()
+        try:
+            entered = await self._log_on(relay, identity, secret)
+        except Refused as refused:
+            application.failed(refused, self.clock.seconds())
+            raise
+        except BaseException:
+            application.dropped()
+            raise
+        now = self.clock.seconds()
+        application.answered(0, now - began, now)
+        return entered
+
+    async def _log_on(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
         name = login_name(identity, relay.login_as)
         dialer, kind = self.steps.dialer, self.kind
         dialogue = kind.log_on(name, secret, relay.service.tls == "starttls")
