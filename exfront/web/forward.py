@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, Refused
 from exfront.web import headers
@@ -46,10 +47,15 @@ class Forward:
     _kept: bool = field(default=False, init=False)  # the connection had served before
     _moved: bool = field(default=False, init=False)  # the directory was asked once more
     _waiting: Deferred[None] | None = field(default=None, init=False)
+    _counted: Application | None = field(default=None, init=False)  # where this request is counted, until its end
+    _status: int = field(default=0, init=False)  # the back end's, and when its head came
+    _head_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Send it on a connection that is there, or on a new one."""
-        self._began = self.context.clock.seconds()
+        self._began = self._head_at = self.context.clock.seconds()
+        self._counted = self.route.application
+        self._counted.begin()
         connection = self._connection()
         if connection is None:
             self._dial()
@@ -59,6 +65,7 @@ class Forward:
 
     def cancel(self) -> None:
         """The client is gone."""
+        self._drop()
         if self._waiting is not None:
             self._waiting.cancel()
         if self.exchange is not None:
@@ -123,6 +130,7 @@ class Forward:
         """See `Caller`. What a 401 means depends on whose credentials it is for."""
         record, route = self.record, self.route
         record.back_end_status = _STATUSES[head.status]
+        self._status, self._head_at = head.status, self.context.clock.seconds()
         if head.status != _UNAUTHORIZED:
             return headers.to_client(head, route.urls)
         if route.identity.account is not None:
@@ -160,6 +168,7 @@ class Forward:
             exchange.go_on()
         else:
             exchange.cancel()
+            self._drop()
             self._retry(relay)
 
     def _retry(self, relay: Relay) -> None:
@@ -191,6 +200,7 @@ class Forward:
 
     def broke(self, failure: Failure) -> None:
         """See `Caller`."""
+        self._drop()
         self.ended(failure)
 
     def _repeatable(self) -> bool:
@@ -198,6 +208,19 @@ class Forward:
         return self.head.method in REPEATABLE_METHODS and self.body.empty and self.route.key.scheme != "bound"
 
     def _end(self, refused: Refused | None) -> None:
-        self.record.steps["relay"] = self.context.clock.seconds() - self._began
+        now = self.context.clock.seconds()
+        self.record.steps["relay"] = now - self._began
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            if refused is None:
+                counted.answered(self._status, self._head_at - self._began, now)
+            else:
+                counted.failed(refused, now)
         self.exchange = None  # it knows us: nothing is left for the garbage collector to find out
         self.ended(refused)
+
+    def _drop(self) -> None:
+        """Whatever comes of it, the back end is not to be judged by it."""
+        counted, self._counted = self._counted, None
+        if counted is not None:
+            counted.dropped()

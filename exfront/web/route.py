@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from exfront.backends.health import Application
 from exfront.decision import Relay
 from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IDirectory
@@ -28,7 +29,7 @@ class Route:
     """`segments` are those of the path that decided; `until` is when the log-on must be proven again, in seconds.
 
     `named` are the keys that `facts.mailbox` was found by, if it is not the user's own. `section` is the head for the
-    back end behind its first line, `key` says on which connections it may go.
+    back end behind its first line, `key` says on which connections it may go, `application` where it is counted.
     """
 
     fields: RequestFields
@@ -42,6 +43,7 @@ class Route:
     facts: Facts
     named: tuple[LookupKey, ...]
     relay: Relay
+    application: Application
     key: ConnectionKey
     terms: Terms
     section: bytes = field(repr=False)

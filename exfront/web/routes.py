@@ -49,6 +49,7 @@ def route_of(
         facts=facts,
         named=named,
         relay=relay,
+        application=context.steps.back_ends.application(relay.server.name, "http", directory.application.name),
         key=_key(facts, relay, authorization),
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
