@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"exfront {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_check, _add_explain, _add_flush, _add_lockouts, _add_unlock, _add_servers):
+    for add in (_add_check, _add_explain, _add_flush, _add_lockouts, _add_unlock, _add_servers, _add_backends):
         add(commands)
     return parser
 
@@ -122,6 +122,11 @@ def _add_unlock(commands: Any) -> None:
 
 def _add_servers(commands: Any) -> None:
     _add_socket(_command(commands, "servers", "show the directory servers and how they are", _servers))
+
+
+def _add_backends(commands: Any) -> None:
+    words = "show the mailbox servers and how each application on them is"
+    _add_socket(_command(commands, "backends", words, _backends))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -204,6 +209,10 @@ def _unlock(arguments: argparse.Namespace) -> int:
 
 def _servers(arguments: argparse.Namespace) -> int:
     return _asked(arguments, "servers", {}, lambda found: _say(control_tables.servers(found)))
+
+
+def _backends(arguments: argparse.Namespace) -> int:
+    return _asked(arguments, "backends", {}, lambda found: _say(control_tables.back_ends(found)))
 
 
 def _say(text: str) -> int:

@@ -198,6 +198,7 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         lockouts=parts.guard.lockouts,
         unlock=parts.guard.unlock,
         servers=parts.servers.states,
+        back_ends=parts.steps.back_ends.states,
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)

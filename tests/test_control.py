@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from exfront import __version__
 from exfront.auth.guard import Lockout
+from exfront.backends.table import BackEndState
 from exfront.control import main
 from exfront.directory.health import ServerState
 from exfront.directory.root_dse import RootDse
@@ -127,7 +128,7 @@ class CommandLineTests(SynchronousTestCase):
         self.assertIn("/etc/exfront/exfront.toml", _run("check", "--help").out)
 
     def test_help_tells_the_exit_statuses(self) -> None:
-        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers"):
+        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers", "backends"):
             self.assertIn("3 no daemon answers", " ".join(_run(command, "--help").out.split()), command)
 
 
@@ -156,6 +157,12 @@ class _Daemon:
     def lockouts(self) -> list[Lockout]:
         return [Lockout("id-alice", "alice", 4, 4, 600.4, locked=True)]
 
+    def back_ends(self) -> tuple[BackEndState, ...]:
+        return (
+            BackEndState("chicago", "imap4", "out", 4, 0, 7, 3, 0.0, "XF-BE-REFUSED", 12.0, "failed", 0.6),
+            BackEndState("chicago", "owa", "healthy", 4, 2, 9, 0, 0.0251, "", None, "", None),
+        )
+
     def servers(self) -> tuple[ServerState, ...]:
         return (
             ServerState(
@@ -173,7 +180,9 @@ class SocketTests(TestCase):
         self.path = self.folder / "run" / "control.sock"
         self.daemon = daemon = _Daemon()
         directory = MemoryDirectory([mailbox("alice")])
-        table = ControlTable(directory, _explain, daemon.flush, daemon.lockouts, daemon.unlock, daemon.servers)
+        table = ControlTable(
+            directory, _explain, daemon.flush, daemon.lockouts, daemon.unlock, daemon.servers, daemon.back_ends
+        )
         service = ControlSocket(self.path, table.commands(), reactor)
         service.startService()
         self.addCleanup(service.stopService)
@@ -217,6 +226,17 @@ class SocketTests(TestCase):
         self.assertEqual((outcome.status, outcome.out), (1, ""))
         self.assertIn("unknown user", outcome.err)
 
+    async def test_backends_is_a_table_of_applications(self) -> None:
+        """S-ROUTE-12: what is out, what is degraded, and why."""
+        self.assertEqual((await self.run_command("backends")).out, (
+            "server   application  state    connections  now  requests  failures  latency  probe   retry  last error\n"
+            "chicago  imap4        out      4            0    7         3         0.0 ms   failed  1 s    "
+            "XF-BE-REFUSED (12 s ago)\n"
+            "chicago  owa          healthy  4            2    9         0         25.1 ms  -       -      -\n"
+        ))  # fmt: skip
+        first, second = json.loads((await self.run_command("backends", "--json")).out)
+        self.assertEqual((first["state"], first["retry"], second["latency"]), ("out", 0.6, 0.0251))
+
     async def test_lockouts_and_servers_are_tables(self) -> None:
         self.assertEqual((await self.run_command("lockouts")).out, (
             "account  id        failures  for    state\n"
@@ -236,7 +256,7 @@ class SocketTests(TestCase):
 
 class NoDaemonTests(SynchronousTestCase):
     def test_a_daemon_that_is_not_there_is_status_3_and_one_line(self) -> None:
-        for argv in (["explain", "imap4", "a"], ["flush"], ["lockouts"], ["unlock", "a"], ["servers"]):
+        for argv in (["explain", "imap4", "a"], ["flush"], ["lockouts"], ["unlock", "a"], ["servers"], ["backends"]):
             outcome = _run(*argv, "--socket", "/nonexistent/control.sock")
             self.assertEqual((outcome.status, outcome.out, outcome.err.count("\n")), (3, "", 1), argv)
             self.assertIn("/nonexistent/control.sock", outcome.err)

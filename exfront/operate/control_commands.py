@@ -23,8 +23,9 @@ Explain = Callable[[Protocol, bytes, str, Secret | None], Awaitable[Mapping[str,
 class ControlTable:
     """The callables behind the commands.
 
-    `flush` takes a login name, or None for everything, and gives the number of answers forgotten; `lockouts` and
-    `servers` give attrs values; `unlock` takes an account's id or name and says whether there was anything to unlock.
+    `flush` takes a login name, or None for everything, and gives the number of answers forgotten; `lockouts`, `servers`
+    and `back_ends` give attrs values; `unlock` takes an account's id or name and says whether there was anything to
+    unlock.
     """
 
     directory: IDirectory
@@ -33,6 +34,7 @@ class ControlTable:
     lockouts: Callable[[], Sequence[object]]
     unlock: Callable[[str], bool]
     servers: Callable[[], Sequence[object]]
+    back_ends: Callable[[], Sequence[object]]
     rules: NameRules = ANY_NAME
 
     def commands(self) -> Mapping[str, Command]:
@@ -43,6 +45,7 @@ class ControlTable:
             "lockouts": self._lockouts,
             "unlock": self._unlock,
             "servers": self._servers,
+            "backends": self._back_ends,
         }
 
     async def _explain(self, members: Mapping[str, Any]) -> object:
@@ -63,6 +66,9 @@ class ControlTable:
 
     async def _servers(self, members: Mapping[str, Any]) -> object:
         return plain(self.servers())
+
+    async def _back_ends(self, members: Mapping[str, Any]) -> object:
+        return plain(self.back_ends())
 
     async def _unlock(self, members: Mapping[str, Any]) -> object:
         """By an account's id as `lockouts` shows it, or by a login name."""

@@ -45,6 +45,31 @@ def servers(found: Rows) -> str:
     return _table(("server", "state", "site", "requests", "failures", "waiting", "latency", "last error"), lines)
 
 
+def back_ends(found: Rows) -> str:
+    """Applications of back ends; `now` are requests that run, `retry` is when one that is out may be tried."""
+    if not found:
+        return "no back end was used yet"
+    lines = [
+        (
+            str(each["server"]),
+            str(each["application"]),
+            str(each["state"]),
+            str(each["connections"]),
+            str(each["in_flight"]),
+            str(each["requests"]),
+            str(each["failures"]),
+            f"{each['latency'] * 1000:.1f} ms",
+            str(each["probe"]) or "-",
+            "-" if each["retry"] is None else f"{each['retry']:.0f} s",
+            f"{each['error']} ({each['error_age']:.0f} s ago)" if each["error"] else "-",
+        )
+        for each in found
+    ]
+    heads = ("server", "application", "state", "connections", "now", "requests", "failures", "latency", "probe",
+             "retry", "last error")  # fmt: skip
+    return _table(heads, lines)
+
+
 def _site(each: Mapping[str, Any]) -> str:
     """The server's site of Active Directory, and whether exfront stands in it."""
     site = str((each.get("root") or {}).get("site") or "")
