@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront.net.pins import PinMismatch, digests
+from exfront.reasons import BACK_END_CERTIFICATE, Refused
 
 _NAMES = 5  # of a certificate in one log line; some have hundreds
 
@@ -65,6 +66,13 @@ class Verification:
             return None
         chain = self._connection.get_peer_cert_chain(as_cryptography=True)
         return chain[0] if chain else None
+
+
+def told(refused: Refused) -> str:
+    """What the column of the back end's status says of a certificate that was not accepted; ``-`` of all else."""
+    if refused.reason is not BACK_END_CERTIFICATE:
+        return "-"
+    return refused.detail[refused.detail.find("TLS:") :]
 
 
 def names_of(certificate: x509.Certificate) -> list[str]:

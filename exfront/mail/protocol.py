@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
+from exfront.backends.certificate import told
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.mail.back_end_log_on import BackEndRefused
@@ -236,7 +237,7 @@ class MailProtocol(Protocol):
         if not isinstance(refused, Refused):
             self._fault(failure)
             return
-        self._journal.note(refused, refused.status if isinstance(refused, BackEndRefused) else "-")
+        self._journal.note(refused, refused.status if isinstance(refused, BackEndRefused) else told(refused))
         wait = self._floor(refused.reason) - self._journal.attempt_age
         self._timers.later("answer", max(wait, 0.0), lambda: self._refuse(refused))
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from exfront.backends.certificate import told
 from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, Refused
@@ -91,7 +92,7 @@ class Forward:
             connection = await self.context.steps.dialer.dial(route.relay, "http", _CONNECTIONS)
         except Refused as refused:
             if refused.reason is BACK_END_CERTIFICATE:  # both columns tell it (S-ROUTE-8)
-                self.record.back_end_status = refused.detail[refused.detail.find("TLS:") :] or "TLS"
+                self.record.back_end_status = told(refused)
             raise
         self._send(self._made(connection))
 

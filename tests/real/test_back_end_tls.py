@@ -7,8 +7,10 @@ import poplib
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.net.pins import digests
 from tests.support.authority import Authority
 from tests.support.clients import basic, get, imap4_log_in, pop3_log_in
 from tests.support.exfront import ExFront
@@ -37,6 +39,11 @@ def implicit(server: MailboxServer, **changes: object) -> dict[str, Any]:
 def https(server: MailboxServer) -> dict[str, Any]:
     """The two keys of it."""
     return {"http": server.apache.https, "http_tls": "implicit"}
+
+
+def pin(certificate: Path) -> str:
+    """The public key in a PEM file, as tls_pin names it."""
+    return f"sha256:{digests(x509.load_pem_x509_certificates(certificate.read_bytes())[0])[1].hex()}"
 
 
 class BackEndTlsTests(SynchronousTestCase):
@@ -75,7 +82,8 @@ class BackEndTlsTests(SynchronousTestCase):
         self.assertIn(b"XF-BE-CERT", page.body)
         wait_until(lambda: len(self.certificate_lines(front)) >= 3, "three access-log lines")
         for line in self.certificate_lines(front):
-            self.assertRegex(line["x-detail"], f"TLS: {cause}$")
+            self.assertRegex(line["x-detail"], f"TLS: {cause}")
+            self.assertRegex(line["x-back-end-status"], f"^TLS: {cause}")
         self.assertEqual((len(chicago.dovecot.logins()), len(chicago.apache.accesses())), before)
         imap4_log_in(front.at("imap-clear"), self.users["dallas"]).logout()
 
@@ -98,17 +106,47 @@ class BackEndTlsTests(SynchronousTestCase):
         host = "chicago-new.fourthcoffee.com"
         for section in (implicit, starttls):
             front = self.front(section(self.site.chicago, host=host), self.site.dallas.section())
-            self.assert_refused(front, "name")
+            self.assert_refused(front, f"name wanted={host} found=chicago.fourthcoffee.com,127.0.0.20 ")
             front.daemon.kill()
+
+    def test_both_columns_tell_a_wrong_name_and_a_right_one(self) -> None:
+        """S-ROUTE-8, S-OPS-15: 502 and `TLS:` with the name wanted and those found; 200 and 200 where it is right."""
+        wrong = implicit(self.site.chicago, host="chicago-new.fourthcoffee.com")
+        front = self.front(wrong, implicit(self.site.dallas))
+        for user in self.users.values():
+            get(front.at("http"), f"/exchange/{user.alias}/", basic(user.name, user.password))
+        first, second = front.lines_since(0, 2)
+        self.assertEqual((first["s-back-end"], first["sc-status"]), ("chicago", "502"))
+        both = "TLS: name wanted=chicago-new.fourthcoffee.com found=chicago.fourthcoffee.com,127.0.0.20 "
+        self.assertTrue(first["x-back-end-status"].startswith(both), first)
+        columns = (second["s-back-end"], second["sc-status"], second["x-back-end-status"])
+        self.assertEqual(columns, ("dallas", "200", "200"))
+
+    def test_a_pinned_key_needs_no_name_and_no_issuer(self) -> None:
+        """S-ROUTE-8: each protocol, inside TLS and by STARTTLS; by another server's pin nobody gets through."""
+        host, stranger = "chicago-new.fourthcoffee.com", self.stranger()
+        pins = [pin(server.certificate) for server in (self.site.chicago, self.site.dallas)]
+        for section in (implicit, starttls):
+            chicago = section(self.site.chicago, host=host, ca_file=stranger, tls_pin=[pins[1], pins[0]])
+            front = self.front(chicago, section(self.site.dallas, tls_pin=[pins[1]]))
+            self.assert_works(front)
+            front.daemon.kill()
+            front = self.front(section(self.site.chicago, tls_pin=[pins[1]]), self.site.dallas.section())
+            self.assert_refused(front, "pin wanted=chicago.fourthcoffee.com found=chicago.fourthcoffee.com,")
+            front.daemon.kill()
+
+    def stranger(self) -> str:
+        """The file of an authority that signed nothing here."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        return str(Authority(folder, "stranger").ca_file)
 
     def test_unknown_issuer(self) -> None:
         """S-ROUTE-8: a certificate of an authority that is not configured is no way in."""
-        folder = Path(self.mktemp()).absolute()
-        folder.mkdir()
-        stranger = str(Authority(folder, "stranger").ca_file)
+        stranger = self.stranger()
         for section in (implicit, starttls):
             front = self.front(section(self.site.chicago, ca_file=stranger), self.site.dallas.section())
-            self.assert_refused(front, "(issuer|chain)")
+            self.assert_refused(front, "issuer wanted=chicago.fourthcoffee.com ")
             front.daemon.kill()
 
     def test_address_outside_the_allowed_networks(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import imaplib
 import poplib
-import socket
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.clients import basic, get, imap4_log_in, pop3_log_in
 from tests.support.mail_site import LIMITS, LISTENERS, shared
+from tests.support.network import deaf
 from tests.support.population import Person
-from tests.support.process import free_port, wait_until
+from tests.support.process import wait_until
 
 AT_A_TIME = 8
 EACH = 100  # users of either server
@@ -62,7 +62,7 @@ class ServerDownTests(SynchronousTestCase):
         return Counter(line["x-reason"] for line in lines if line["x-reason"] != "-")
 
     def all_around(self, log_in: Callable[[Person], str], refusal: str) -> None:
-        """Dead: 100 refusals and 100 logins; back again: 100 logins."""
+        """Dead: 100 refusals and 100 logins; back again, and seen to be so: 100 logins."""
         self.site.chicago.kill()
         self.front.settle()
         mark = len(self.front.access_lines())
@@ -72,6 +72,8 @@ class ServerDownTests(SynchronousTestCase):
         self.assertEqual(self.reasons(mark), {"XF-BE-REFUSED": EACH})
         self.assertEqual(self.all_of("dallas", log_in), ["in"] * EACH)
         self.site.chicago.start()
+        first = self.site.living_on("chicago")[0]
+        wait_until(lambda: log_in(first) == "in", "chicago is back")
         self.assertEqual(self.all_of("chicago", log_in), ["in"] * EACH)
 
     def test_imap4(self) -> None:
@@ -102,14 +104,7 @@ class SilentNetworkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = shared()
         self.user = self.site.living_on("chicago")[0]
-        full = socket.create_server((self.site.chicago.address, free_port(self.site.chicago.address)), backlog=0)
-        self.addCleanup(full.close)
-        for _ in range(2):  # the kernel drops what comes after these
-            waiting = socket.socket()
-            waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-            self.addCleanup(waiting.close)
-        port = full.getsockname()[1]
+        port = deaf(self, self.site.chicago.address)
         listeners = {name: LISTENERS[name] for name in ("imap-clear", "http")}
         chicago = self.site.chicago.section(imap4=port, http=port)
         limits = {**LIMITS, "back_end_connect_time": 1.0, "back_end_login_time": 15.0}

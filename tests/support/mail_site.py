@@ -63,10 +63,10 @@ class MailboxServer:
         self.host = f"{name}.{DNS_DOMAIN}"
         self.address = address
         self.people = tuple(person for person in people if person.server == name)
-        certificate = authority.issue(self.host, [address])
-        self.dovecot = Dovecot(name, address, _below(folder, "mail"), certificate, map(mail_user, self.people))
+        self.certificate = authority.issue(self.host, [address])
+        self.dovecot = Dovecot(name, address, _below(folder, "mail"), self.certificate, map(mail_user, self.people))
         aliases = [person.alias for person in self.people]
-        self.apache = Apache(name, address, _below(folder, "web"), certificate, aliases, ldap)
+        self.apache = Apache(name, address, _below(folder, "web"), self.certificate, aliases, ldap)
 
     def start(self) -> None:
         """Run what is not running."""
