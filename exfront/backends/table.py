@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Literal
 
 from attrs import define, field, frozen
+from twisted.logger import Logger
 
 from exfront.backends.health import CONNECT_FAULTS, HEALTHY, Application, Attempt, Breaker, words
 from exfront.config.limits import LimitsSection
 from exfront.facts import Health
 from exfront.reasons import BACK_END_NOT_ALLOWED, BACK_END_OUT, LOOP, TOO_MANY_AT_BACK_END, Refused
 from exfront.topology import Protocol
+
+_log = Logger()
 
 _NEVER_TRIED = frozenset({BACK_END_NOT_ALLOWED, LOOP})
 
@@ -58,6 +61,7 @@ class Place:
     """One connection's place at a back end, from the attempt to its end; `failed` and `given_up` free it too."""
 
     _table: BackEndTable
+    _service: str  # for the log
     _server: _Server
     _breaker: Breaker
     _attempt: Attempt
@@ -65,17 +69,26 @@ class Place:
 
     def connected(self) -> None:
         """The connection is made."""
+        was_out = self._breaker.out
         self._breaker.connected(self._attempt)
+        if was_out:
+            _log.info("{service} is back", service=self._service)
 
     def failed(self, refused: Refused) -> None:
         """There is none; who answered with the wrong certificate was reached, and who is not allowed was not tried."""
         if refused.reason in CONNECT_FAULTS:
-            self._breaker.failed(self._attempt, self._table.seconds(), words(refused))
+            self._unreachable(words(refused))
         elif refused.reason in _NEVER_TRIED:
             self._breaker.given_up(self._attempt)
         else:
-            self._breaker.connected(self._attempt)
+            self.connected()
         self.free()
+
+    def _unreachable(self, error: str) -> None:
+        was_out = self._breaker.out
+        self._breaker.failed(self._attempt, self._table.seconds(), error)
+        if self._breaker.out and not was_out:
+            _log.warn("{service} is left alone for now: {error}", service=self._service, error=error)
 
     def given_up(self) -> None:
         """Nobody waits for it any more."""
@@ -121,7 +134,7 @@ class BackEndTable:
         if attempt is None:
             raise Refused(BACK_END_OUT, f"server={server} out={now - breaker.since:.1f}s last: {breaker.error}")
         entry.connections += 1
-        return Place(self, entry, breaker, attempt)
+        return Place(self, f"{protocol} of {server}", entry, breaker, attempt)
 
     def health(self, server: str, protocol: Protocol, application: str) -> Health:
         """How a server is for an application; one that was not used yet is taken for healthy."""

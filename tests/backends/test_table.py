@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import reasons
@@ -71,6 +72,22 @@ class TableTests(SynchronousTestCase):
             self.table = BackEndTable(LimitsSection(), self.clock.seconds)
             self.break_down("imap4", reason, 10 if not opens else 3)
             self.assertEqual(self.table.health("chicago", "imap4", "").state, "out" if opens else "healthy", reason)
+
+    def test_the_log_tells_once_when_it_goes_and_when_it_comes(self) -> None:
+        """S-ROUTE-12: one line for all that is refused meanwhile."""
+        lines: list[str] = []
+        globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.break_down("imap4")
+        for _ in range(5):
+            self.refusal("chicago")
+            self.clock.advance(1.0)
+            self.break_down("imap4", times=1)
+        self.clock.advance(1.0)
+        self.table.take("chicago", "imap4").connected()
+        self.table.take("chicago", "imap4").connected()
+        error = "XF-BE-REFUSED connection refused address=192.0.2.1"
+        self.assertEqual(lines, [f"imap4 of chicago is left alone for now: {error}", "imap4 of chicago is back"])
 
     def test_it_comes_back_with_its_server(self) -> None:
         """S-ROUTE-12: a second later one is let through as a probe; once that is connected, all are."""

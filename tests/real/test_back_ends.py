@@ -114,6 +114,8 @@ class DeadServerTests(_Case):
         chicago.start()
         wait_until(lambda: self.get(user) == 200, "chicago is back")
         self.assertEqual(self.requests(80), {200: 80})
+        self.assertEqual(self.front.server_log().count("http of chicago is left alone for now"), 1)
+        self.assertEqual(self.front.server_log().count("http of chicago is back"), 1)
         self.assertEqual(self.state("exchange")["state"], "healthy")
 
     def test_a_server_that_answers_no_connection(self) -> None:
