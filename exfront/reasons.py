@@ -155,7 +155,9 @@ LOOP = _unavailable("XF-LOOP", "the route leads back here", 508, severity=Severi
 # What the back end did
 BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)
 BACK_END_NO_ADDRESS = _unavailable("XF-BE-REFUSED", "the back end's name has no address", 502, retry=10)
-BACK_END_OUT = _unavailable("XF-BE-REFUSED", "left alone after failed connections", 502, retry=10)
+BACK_END_OUT = _unavailable(  # told once by the table, when it goes out
+    "XF-BE-REFUSED", "left alone after failed connections", 502, retry=10, severity=Severity.ORDINARY
+)
 BACK_END_CONNECT_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=connect", 504, retry=10)
 BACK_END_ANSWER_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=head", 504, retry=10)
 BACK_END_LOGIN_TIMEOUT = _unavailable("XF-BE-TIMEOUT", "phase=login", 504, retry=10)

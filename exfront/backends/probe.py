@@ -32,6 +32,7 @@ from exfront.topology import Protocol, Service
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: |\Z)")
 _FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 
 
 @frozen
@@ -112,43 +113,42 @@ class Prober:
     async def _probe(self, target: Target) -> None:
         application = self.table.application(target.relay.server.name, target.protocol, target.application)
         try:
-            await self._ask(target)
+            error = await self._ask(target)
         except Refused as refused:
-            if refused.reason not in (BACK_END_OUT, TOO_MANY_AT_BACK_END):  # then nobody was asked
-                application.probed(words(refused), self.table.seconds())
-        else:
-            application.probed("", self.table.seconds())
+            if refused.reason in (BACK_END_OUT, TOO_MANY_AT_BACK_END):
+                return  # nobody was asked
+            error = words(refused)
+        application.probed(error, self.table.seconds())
 
-    async def _ask(self, target: Target) -> None:
-        """Raises `Refused` for anything but a good answer."""
+    async def _ask(self, target: Target) -> str:
+        """What is wrong with the answer, or empty. Raises `Refused` where there is none."""
         connection = cast(Greeting, await self.dialer.dial(target.relay, target.protocol, GreetingFactory()))
-        asking: Deferred[None] = Deferred.fromCoroutine(self._speak(target, connection))
+        asking: Deferred[str] = Deferred.fromCoroutine(self._speak(target, connection))
         asking.addTimeout(self.settings.back_end_probe_time, self.reactor)
         try:
-            await asking
+            return await asking
         except DeferredTimeoutError:
             raise Refused(BACK_END_ANSWER_TIMEOUT) from None
         finally:
             transport: Any = connection.transport
             transport.abortConnection()
 
-    async def _speak(self, target: Target, connection: Greeting) -> None:
+    async def _speak(self, target: Target, connection: Greeting) -> str:
         if target.protocol == "http":
-            if target.path:
-                await _page(target, connection)
-            return
+            return await _page(target, connection) if target.path else ""
         await greeted(connection, target.protocol)
         if target.relay.service.tls == "starttls":
             await ask_for_tls(connection, target.protocol)
             await self.dialer.start_tls(target.relay, connection)
+        return ""
 
 
-async def _page(target: Target, connection: Greeting) -> None:
-    """Status line alone: the rest of the page is not read."""
+async def _page(target: Target, connection: Greeting) -> str:
+    """Status line alone: the rest of the page is not read. A page that wants a log-on is there."""
     request = f"GET {target.path} HTTP/1.1\r\nHost: {target.relay.server.host}\r\nConnection: close\r\n"
     line = await connection.ask(request.encode("ascii"))
     status = _STATUS_LINE.match(line)
     if status is None:
         raise Refused(BACK_END_PROTOCOL, "no status line")
-    if int(status[1]) >= _FIRST_ERROR:
-        raise Refused(BACK_END_PROTOCOL, f"status={int(status[1])} path={target.path}")
+    number = int(status[1])
+    return "" if number < _FIRST_ERROR or number == _UNAUTHORIZED else f"status={number} path={target.path}"

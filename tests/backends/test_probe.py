@@ -98,10 +98,11 @@ class ProbeTests(SynchronousTestCase):
         self.assertIn("XF-BE-CERT", self.state().error)
 
     def test_a_page_of_an_application(self) -> None:
-        """S-ROUTE-12: below 400 it works; else, and for what is no HTTP, that application is degraded."""
+        """S-ROUTE-12: below 400, or 401, it works; else, and for what is no HTTP, that application is degraded."""
         cases = (
             (b"HTTP/1.1 200 OK\r\n", "healthy"),
             (b"HTTP/1.0 302 Found\r\n", "healthy"),
+            (b"HTTP/1.1 401 Unauthorized\r\n", "healthy"),
             (b"HTTP/1.1 404 Not Found\r\n", "degraded"),
             (b"HTTP/1.1 503 \r\n", "degraded"),
             (b"HTTP/1.1 2000 OK\r\n", "degraded"),
