@@ -55,7 +55,7 @@ _ADVICE: Mapping[str, str] = {
     BACK_END_REFUSED.cause: "is the service up and the port in [[server]] right?",
     BACK_END_NO_ADDRESS.cause: "DNS does not know the host: see [[server]] host, or give its address",
     BACK_END_CONNECT_TIMEOUT.cause: "a firewall that drops, or a server that is down",
-    BACK_END_CERTIFICATE.cause: "the certificate must bear the host's name and come from [back_ends] ca_file",
+    BACK_END_CERTIFICATE.cause: "name and issuer by [[server]] host and ca_file, or the key shown here by tls_pin",
     BACK_END_NOT_ALLOWED.cause: "the address lies outside of [back_ends] networks, or is an own listener",
 }
 

@@ -25,6 +25,7 @@ from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
     BACK_END_LOGIN_LOST,
+    BACK_END_LOGIN_TIMEOUT,
     BACK_END_PROTOCOL,
     BACK_END_REFUSED,
     Refused,
@@ -141,7 +142,7 @@ class Handshake(Protocol):
         fault = "" if self._verification is None else self._verification.fault(failure)
         what = f"{self._where} TLS: {fault or type(failure.value).__name__}"
         if self._timed_out:
-            return Refused(BACK_END_CONNECT_TIMEOUT, what)
+            return Refused(BACK_END_CONNECT_TIMEOUT if self._inner is None else BACK_END_LOGIN_TIMEOUT, what)
         if fault:
             return Refused(BACK_END_CERTIFICATE, what)
         return Refused(BACK_END_PROTOCOL if "SSL" in type(failure.value).__module__ else BACK_END_LOGIN_LOST, what)

@@ -145,10 +145,17 @@ class Prober:
 
 async def _page(target: Target, connection: Greeting) -> str:
     """Status line alone: the rest of the page is not read. A page that wants a log-on is there."""
-    request = f"GET {target.path} HTTP/1.1\r\nHost: {target.relay.server.host}\r\nConnection: close\r\n"
+    request = f"GET {target.path} HTTP/1.1\r\nHost: {_host(target.relay)}\r\nConnection: close\r\n"
     line = await connection.ask(request.encode("ascii"))
     status = _STATUS_LINE.match(line)
     if status is None:
         raise Refused(BACK_END_PROTOCOL, "no status line")
     number = int(status[1])
     return "" if number < _FIRST_ERROR or number == _UNAUTHORIZED else f"status={number} path={target.path}"
+
+
+def _host(relay: Relay) -> str:
+    """The Host field (RFC 9110 section 7.2): the port where it is not the scheme's own."""
+    usual = 443 if relay.service.tls == "implicit" else 80
+    host = f"[{relay.server.host}]" if ":" in relay.server.host else relay.server.host
+    return host if relay.service.port == usual else f"{host}:{relay.service.port}"

@@ -11,7 +11,7 @@ from typing import Literal
 from attrs import define, field, frozen
 from twisted.logger import Logger
 
-from exfront.backends.health import CONNECT_FAULTS, HEALTHY, Application, Attempt, Breaker, words
+from exfront.backends.health import CONNECT_FAULTS, Application, Attempt, Breaker, words
 from exfront.config.limits import LimitsSection
 from exfront.facts import Health
 from exfront.reasons import BACK_END_NOT_ALLOWED, BACK_END_OUT, LOOP, TOO_MANY_AT_BACK_END, Refused
@@ -136,13 +136,16 @@ class BackEndTable:
         entry.connections += 1
         return Place(self, f"{protocol} of {server}", entry, breaker, attempt)
 
-    def health(self, server: str, protocol: Protocol, application: str) -> Health:
-        """How a server is for an application; one that was not used yet is taken for healthy."""
-        breaker = self._server(server).breakers.get(protocol)
+    def health(self, server: str, protocol: Protocol, application: str) -> Health | None:
+        """How a server is for an application; None where it was neither used nor probed yet."""
+        entry = self._servers.get(server.lower())
+        if entry is None:
+            return None
+        breaker = entry.breakers.get(protocol)
         if breaker is not None and breaker.out:
             return Health("out", breaker.error)
-        found = self._applications.get((server, protocol, application))
-        return HEALTHY if found is None else found.health
+        found = entry.applications.get((protocol, application))
+        return None if found is None else found.health
 
     def states(self) -> tuple[BackEndState, ...]:
         """All that was used or probed, by name."""

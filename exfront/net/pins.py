@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -40,7 +41,7 @@ class PinnedOptions:
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """See `twisted.internet.interfaces.IOpenSSLClientConnectionCreator`."""
         connection = SSL.Connection(self._options.getContext())
-        if not self.host.replace(".", "").isdigit() and ":" not in self.host:  # RFC 6066 section 3: no addresses
+        if not isIPAddress(self.host) and not isIPv6Address(self.host):  # RFC 6066 section 3
             connection.set_tlsext_host_name(self.host.encode("idna"))
 
         def verify(_: SSL.Connection, certificate: X509, error: int, depth: int, sound: int) -> bool:

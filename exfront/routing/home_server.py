@@ -29,11 +29,19 @@ def decide(facts: Facts, world: World) -> Decision:
     service = server.service(facts.protocol)
     if service is None:
         return Refuse(PROTOCOL_NOT_SERVED, f"server={name} protocol={facts.protocol}", why)
-    why = (*why, Because("relay", (server.name, service.port, service.tls)))
+    relay = Because("relay", (server.name, service.port, service.tls))
+    return Relay(server, service, server.login_as, (*why, relay, *_health(server, facts, world)))
+
+
+_HEALTHY = (Because("health", ("healthy",)),)
+
+
+def _health(server: Server, facts: Facts, world: World) -> tuple[Because, ...]:
+    """How the chosen server is, where that is known; it decides nothing: nobody else has the mailbox."""
     health = world.health(server.name, facts.protocol, facts.application)
-    if health is not None:
-        why = (*why, Because("health", (health.state, health.error) if health.error else (health.state,)))
-    return Relay(server, service, server.login_as, why)
+    if health is None:
+        return ()
+    return (Because("health", (health.state, health.error)),) if health.error else _HEALTHY
 
 
 def _server_name(facts: Facts) -> tuple[str, tuple[Because, ...]]:

@@ -28,6 +28,7 @@ from exfront.net.tls import server_options
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
+    BACK_END_LOGIN_TIMEOUT,
     BACK_END_NO_ADDRESS,
     BACK_END_NOT_ALLOWED,
     BACK_END_OUT,
@@ -293,6 +294,18 @@ class DialTests(TestCase):
             assert refused is not None
             self.assertIs(refused.reason, BACK_END_CERTIFICATE)
             self.assertIn(f"TLS: {found} ", refused.detail)
+
+    async def test_start_tls_that_hangs_is_a_slow_login(self) -> None:
+        """S-ROUTE-12: the server was reached: it is not left alone for that."""
+        self.patch(__import__("exfront.limits", fromlist=["limits"]), "BACK_END_TLS_TIME", 0.2)
+        port = await self.listen(_BackEnd(b"go"))
+        peer = await self.dial(port)
+        await peer.answered
+        service = Service(port, "starttls")
+        relay = Relay(Server("CHICAGO", "chicago", "127.0.0.1", imap4=service), service, "typed")
+        with self.assertRaises(Refused) as caught:
+            await self.dialer.start_tls(relay, peer)
+        self.assertIs(caught.exception.reason, BACK_END_LOGIN_TIMEOUT)
 
     async def start_tls(self, certificate: Path) -> Refused | None:
         back_end = _BackEnd(b"go")

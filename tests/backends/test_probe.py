@@ -120,6 +120,20 @@ class ProbeTests(SynchronousTestCase):
             self.assertEqual((self.state().application, self.state().state), ("owa", state), answer)
             self.tearDown()
 
+    def test_the_host_field_has_the_port_where_it_is_not_the_usual_one(self) -> None:
+        """RFC 9110 section 7.2."""
+        cases: tuple[tuple[dict[str, object], bytes], ...] = (
+            ({"http": 80}, b"chicago.fourthcoffee.com"),
+            ({"http": 443, "http_tls": "implicit"}, b"chicago.fourthcoffee.com"),
+            ({"http": 443}, b"chicago.fourthcoffee.com:443"),
+            ({"http": 444, "http_tls": "implicit"}, b"chicago.fourthcoffee.com:444"),
+            ({"http": 8080, "host": "2001:db8::1"}, b"[2001:db8::1]:8080"),
+        )
+        for values, host in cases:
+            line = self.probed(*targets((section(imap4=0, probe_paths=_OWA, **values),)))
+            self.assertIn(b"\r\nHost: " + host + b"\r\n", line.take())
+            self.tearDown()
+
     def test_silence_ends_in_time(self) -> None:
         (target,) = targets((section(http=0),))
         line = self.probed(target)

@@ -19,6 +19,11 @@ class TableTests(SynchronousTestCase):
         self.clock = Clock()
         self.table = BackEndTable(LimitsSection(connections_per_back_end=3), self.clock.seconds)
 
+    def health(self, protocol: Protocol, application: str = "") -> str:
+        """The word for it, empty where nothing is known."""
+        found = self.table.health("chicago", protocol, application)
+        return "" if found is None else found.state
+
     def refusal(self, server: str, protocol: Protocol = "imap4") -> Refused:
         return self.assertRaises(Refused, self.table.take, server, protocol)  # type: ignore[no-any-return]
 
@@ -70,8 +75,9 @@ class TableTests(SynchronousTestCase):
         )
         for reason, opens in cases:
             self.table = BackEndTable(LimitsSection(), self.clock.seconds)
+            self.table.application("chicago", "imap4")
             self.break_down("imap4", reason, 10 if not opens else 3)
-            self.assertEqual(self.table.health("chicago", "imap4", "").state, "out" if opens else "healthy", reason)
+            self.assertEqual(self.health("imap4"), "out" if opens else "healthy", reason)
 
     def test_the_log_tells_once_when_it_goes_and_when_it_comes(self) -> None:
         """S-ROUTE-12: one line for all that is refused meanwhile."""
@@ -97,7 +103,12 @@ class TableTests(SynchronousTestCase):
         self.assertIs(self.refusal("chicago", "http").reason, reasons.BACK_END_OUT)
         probe.connected()
         self.table.take("chicago", "http")
-        self.assertEqual(self.table.health("chicago", "http", "owa").state, "healthy")
+        self.assertNotEqual(self.health("http", "owa"), "out")
+
+    def test_nothing_is_said_of_what_nobody_used(self) -> None:
+        self.assertIsNone(self.table.health("chicago", "http", "owa"))
+        self.table.application("chicago", "http", "owa")
+        self.assertEqual((self.health("http", "owa"), self.health("http", "exchange")), ("healthy", ""))
 
     def test_applications_of_one_server_are_apart(self) -> None:
         """S-ROUTE-12: OWA broken is not ActiveSync broken."""
@@ -107,7 +118,8 @@ class TableTests(SynchronousTestCase):
             owa.begin()
             owa.answered(500, 0.5, self.clock.seconds())
         self.assertEqual(self.table.health("CHICAGO", "http", "owa"), Health("degraded", "status=500"))
-        self.assertEqual(self.table.health("CHICAGO", "http", "activesync").state, "healthy")
+        self.table.application("chicago", "http", "activesync")
+        self.assertEqual(self.health("http", "activesync"), "healthy")
         self.table.take("chicago", "http").connected()  # and the server is none the worse
 
     def test_what_is_shown(self) -> None:

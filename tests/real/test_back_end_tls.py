@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import imaplib
+import json
 import poplib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +137,21 @@ class BackEndTlsTests(SynchronousTestCase):
             front = self.front(section(self.site.chicago, tls_pin=[pins[1]]), self.site.dallas.section())
             self.assert_refused(front, "pin wanted=chicago.fourthcoffee.com found=chicago.fourthcoffee.com,")
             front.daemon.kill()
+
+    def test_check_shows_the_key_to_pin_and_the_days_left(self) -> None:
+        """S-ROUTE-8: what is pinned then is what check saw; a certificate that ends within 30 days is a warning."""
+        wrong = implicit(self.site.chicago, host="chicago-new.fourthcoffee.com")
+        front = self.site.exfront(FRONT, server=[wrong, implicit(self.site.dallas)])
+        command = [sys.executable, "-m", "exfront.control", "check", "--json", "--config", str(front.configuration)]
+        rows = json.loads(subprocess.run(command, capture_output=True, timeout=60, check=False).stdout)
+        for protocol in ("imap4", "pop3", "http"):
+            (refused,) = (row for row in rows if row["subject"] == f"back end chicago {protocol}")
+            self.assertEqual(refused["state"], "error")
+            self.assertIn(f" key={pin(self.site.chicago.certificate)}", refused["found"])
+            self.assertIn("tls_pin", refused["advice"])
+            (days,) = (row for row in rows if row["subject"] == f"back end dallas {protocol} certificate")
+            self.assertEqual((days["state"], days["advice"]), ("warning", "renew it"))
+            self.assertRegex(days["found"], "valid for (29|30) days")
 
     def stranger(self) -> str:
         """The file of an authority that signed nothing here."""
