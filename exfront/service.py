@@ -96,7 +96,9 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     portal = Portal(directory, passwords, denied, guarded, directory.rules)
     world = _world(topology, policy, back_ends)
     steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
-    return Core(servers, directory, passwords, guard, sessions, steps, topology, Pool(reactor, settings.limits))
+    pool = Pool(reactor, settings.limits)
+    back_ends.reclaim = pool.reclaim
+    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool)
 
 
 def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable) -> Callable[[], World]:

@@ -104,10 +104,14 @@ class Place:
 
 @define(eq=False)
 class BackEndTable:
-    """`settings` is [limits]; `seconds` gives the time of a clock that only goes forward (S-OPS-10)."""
+    """`settings` is [limits]; `seconds` gives the time of a clock that only goes forward (S-OPS-10).
+
+    `reclaim` closes a connection to a server, by name, that nobody uses just now, and says whether there was one.
+    """
 
     settings: LimitsSection
     seconds: Callable[[], float]
+    reclaim: Callable[[str], bool] = lambda server: False
     _servers: dict[str, _Server] = field(factory=dict)
     _applications: dict[tuple[str, str, str], Application] = field(factory=dict)  # under names as they were spelt
 
@@ -127,7 +131,7 @@ class BackEndTable:
         `only` says that no other server has what is wanted.
         """
         entry = self._server(server)
-        if entry.connections >= self.settings.connections_per_back_end:
+        if entry.connections >= self.settings.connections_per_back_end and not self.reclaim(server):
             raise Refused(TOO_MANY_AT_BACK_END, f"limit name=connections_per_back_end server={server}")
         breaker, now = entry.breaker(protocol), self.seconds()
         attempt = breaker.attempt(now, only)

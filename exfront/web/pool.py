@@ -55,6 +55,17 @@ class Pool:
         if self._sweep is None:
             self._sweep = self.clock.callLater(self._pause(), self._look)
 
+    def reclaim(self, server: str) -> bool:
+        """Close an idle connection to `server`, since it takes no more; False where there is none (S-OPS-4)."""
+        name = server.lower()
+        for key, idle in self._idle.items():
+            if key.server.lower() == name:
+                connection = idle[0]
+                self._forget(connection)
+                connection.close()
+                return True
+        return False
+
     def stop(self) -> None:
         """Close all."""
         for idle in list(self._idle.values()):

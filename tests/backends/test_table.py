@@ -45,6 +45,16 @@ class TableTests(SynchronousTestCase):
         self.table.take("a", "imap4")
         self.refusal("a")
 
+    def test_an_idle_connection_makes_room(self) -> None:
+        """S-OPS-4: what is only kept for later keeps nobody out; where nothing is kept, full is full."""
+        kept = ["chicago", "chicago"]
+        self.table.reclaim = lambda server: bool(kept) and kept.pop() == server
+        places = [self.table.take("chicago", "http") for _ in range(3)]
+        for _ in range(2):
+            self.table.take("chicago", "imap4")
+            places.pop().free()  # the one that was reclaimed
+        self.assertIs(self.refusal("chicago").reason, reasons.TOO_MANY_AT_BACK_END)
+
     def test_a_place_is_free_again_however_the_attempt_ends(self) -> None:
         """S-OPS-4: 1000 failures leave no connection counted."""
         ends = (Place.given_up, lambda place: place.failed(Refused(reasons.BACK_END_CERTIFICATE)), Place.free)

@@ -72,7 +72,7 @@ class SmallWorld:
         self.pool = Pool(self.clock, self.limits)
         world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
-        self.back_ends = BackEndTable(self.limits, self.clock.seconds)
+        self.back_ends = BackEndTable(self.limits, self.clock.seconds, self.pool.reclaim)
         self.steps = Steps(
             self.sessions,
             Portal(self.directory, self.passwords),

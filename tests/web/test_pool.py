@@ -132,6 +132,17 @@ class KeptTests(Case):
         self.assertFalse(self.talk.back_end(0).connected)
         self.ask(ALICE, number=1)
 
+    def test_an_idle_connection_makes_room_at_a_server_that_is_full(self) -> None:
+        """S-OPS-4: one of that server, however it is spelt; one that is in use stays."""
+        self.ask(ALICE)
+        self.ask(BOB, number=1)
+        self.assertFalse(self.talk.pool.reclaim("boston"))
+        self.assertTrue(self.talk.pool.reclaim("CHICAGO"))
+        self.assertEqual([self.talk.back_end(number).connected for number in (0, 1)], [False, True])
+        self.talk.send(request(b"GET /exchange/", BOB))
+        self.assertFalse(self.talk.pool.reclaim("dallas"))
+        self.assertEqual(self.talk.answer(OK, 1), OK)
+
     def test_an_idle_connection_is_closed_after_55_seconds(self) -> None:
         """S-HTTP-33: before the back end does it; each use starts the time anew."""
         self.ask(ALICE)
