@@ -59,7 +59,7 @@ class Pool:
         """Close an idle connection to `server`, since it takes no more; False where there is none (S-OPS-4)."""
         name = server.lower()
         for key, idle in self._idle.items():
-            if key.server.lower() == name:
+            if idle and key.server.lower() == name:
                 connection = idle[0]
                 self._forget(connection)
                 connection.close()
