@@ -98,6 +98,8 @@ def _add_explain(commands: Any) -> None:
     parser.add_argument(
         "--url", default="", help="with http: the URL or path, which chooses virtual site and directory"
     )
+    parser.add_argument("--method", default="GET", help="with http: the request's method; default: %(default)s")
+    parser.add_argument("--client", default="", metavar="ADDRESS", help="with http: the client's address")
     parser.add_argument("--password-stdin", action="store_true", help="try a password too; a wrong one counts as one")
     parser.add_argument("--offline", action="store_true", help="ask no daemon: use the configuration")
     _add_config(parser)
@@ -163,9 +165,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     if arguments.offline:
         loaded = examine(arguments.config)
         secret = None if password is None else Secret(password)
-        question = Question(arguments.protocol, os.fsencode(arguments.login), arguments.url, secret)
+        question = Question(
+            arguments.protocol, os.fsencode(arguments.login), arguments.url, secret, arguments.method, arguments.client
+        )
         return _print_explained(arguments, _run(lambda reactor: _explain_offline(loaded, question, reactor)))
-    members = {"protocol": arguments.protocol, "login": arguments.login, "url": arguments.url}
+    members = {name: getattr(arguments, name) for name in ("protocol", "login", "url", "method", "client")}
     if password is not None:
         members["password"] = password.decode("utf-8", "surrogateescape")
     return _asked(arguments, "explain", members, lambda report: _print_explained(arguments, report))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
-from urllib.parse import SplitResult, urlsplit
 
 from attrs import define, field, frozen
 
@@ -17,13 +16,13 @@ from exfront.decision import Decision, Refuse, SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.names import BadName, LookupKey, decode, parse_login
 from exfront.operate.plain_values import plain
-from exfront.reasons import BAD_INPUT, NOT_PUBLISHED, PRIVACY_REQUIRED, Reason, Refused
+from exfront.reasons import Reason, Refused
 from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.steps import Steps
 from exfront.topology import Mailbox, Protocol
-from exfront.web.paths import BadPath, checked
-from exfront.web.virtual_sites import VirtualDirectory, VirtualSites
+from exfront.web.explained import SitesOfListeners, UrlQuestion, follow
+from exfront.web.virtual_sites import VirtualDirectory
 
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
@@ -32,12 +31,15 @@ Report = dict[str, Any]
 
 @frozen
 class Question:
-    """What to explain. `url` is of use with http alone: an absolute URL, or a path on the first virtual site."""
+    """What to explain. `url` is of use with http alone: an absolute URL, or a path on the first virtual site; so are
+    the `method` and the `client`'s address, if that matters."""
 
     protocol: Protocol
     login: bytes
     url: str = ""
     secret: Secret | None = None
+    method: str = "GET"
+    client: str = ""
 
 
 @frozen
@@ -46,13 +48,15 @@ class Explainer:
     servers are."""
 
     steps: Steps
-    sites: VirtualSites
+    sites: SitesOfListeners
     cached: Callable[[LookupKey], object] | None = None
     states: Callable[[], Sequence[object]] = tuple
 
-    async def answer(self, protocol: Protocol, login: bytes, url: str, secret: Secret | None) -> Report:
+    async def answer(
+        self, protocol: Protocol, login: bytes, url: str, secret: Secret | None, method: str, client: str
+    ) -> Report:
         """`explain` in plain values, for the control socket."""
-        return await self.explain(Question(protocol, login, url, secret))
+        return await self.explain(Question(protocol, login, url, secret, method, client))
 
     async def explain(self, question: Question) -> Report:
         """Take the steps as far as they lead. A refusal is part of the report, never an exception."""
@@ -101,6 +105,8 @@ class _Run:
             application=directory.application.name if directory is not None else "",
             explicit_logon=bool(named or identity.names_mailbox),
             named_server=directory.section.server if directory is not None else "",
+            port=directory.section.back_end_port if directory is not None else 0,
+            tls=directory.section.back_end_tls if directory is not None else None,
         )
         world = self.explainer.steps.world()
         topology = world.topology
@@ -112,7 +118,7 @@ class _Run:
 
     async def _identity(self, directory: VirtualDirectory | None) -> Identity:
         """Who is meant; the searches are made anew, so that each can be shown."""
-        if directory is not None and directory.section.authentication == "anonymous":
+        if directory is not None and directory.anonymous:
             self.report["account"] = "anonymous: the virtual directory asks nobody"
             return ANONYMOUS
         trace = Trace()
@@ -157,52 +163,21 @@ class _Run:
         if self.question.protocol != "http":
             return None, ()
         self.at = "virtual directory"
-        address, authority, path = _read_url(self.question.url or "/")
-        site = self.explainer.sites.site(authority)
-        found: Report = {"virtual_site": site.section.name, "path": address.path or "/"}
+        question = self.question
+        found: Report = {}
         self.report["web"] = found
-        try:
-            segments = checked(path)
-        except BadPath as why:
-            raise Refused(BAD_INPUT, str(why)) from None
-        directory = site.directory(segments)
-        if directory is None:
-            raise Refused(NOT_PUBLISHED, f"published: {', '.join(each.path for each in site.directories)}")
-        found |= _virtual_directory(directory)
-        if directory.section.require_tls and address.scheme == "http":
-            raise Refused(PRIVACY_REQUIRED, f"{directory.path} has require_tls")
+        directory, segments = follow(
+            UrlQuestion(question.url, question.method, question.client), self.explainer.sites, found
+        )
         named = directory.mailbox_keys(segments)
         found["explicit_logon"] = [self._key("mailbox", key) for key in named]
         self.at = "authenticate"
         return directory, named
 
 
-def _read_url(text: str) -> tuple[SplitResult, bytes, bytes]:
-    """Its parts, its authority as virtual sites know it, and its path. Raises `Refused` for what is none."""
-    try:
-        address = urlsplit(text)
-        authority = address.netloc.rpartition("@")[2].lower().encode("utf-8")
-        path = (address.path or "/").encode("utf-8", "surrogateescape")
-    except ValueError:
-        raise Refused(BAD_INPUT, "not a URL") from None
-    if not path.startswith(b"/"):
-        raise Refused(BAD_INPUT, "neither a URL nor an absolute path")
-    return address, authority, path
-
-
 def _place(mailbox: Mailbox) -> tuple[str, str, bool]:
     """What of an account decides where a log-on goes."""
     return mailbox.dn, mailbox.home_server, mailbox.disabled
-
-
-def _virtual_directory(directory: VirtualDirectory) -> Report:
-    section = directory.section
-    return {
-        "virtual_directory": directory.path,
-        "application": directory.application.name,
-        "authentication": section.authentication,
-        "server": section.server,
-    }
 
 
 def _refused(protocol: Protocol, reason: Reason, detail: str, at: str) -> Report:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from exfront.names import LookupKey
 from exfront.secret import Secret
-from exfront.topology import Mailbox, Protocol, Topology
+from exfront.topology import Mailbox, Protocol, Tls, Topology
 
 
 @frozen
@@ -34,7 +34,10 @@ ANONYMOUS = Identity(account=None)
 
 @frozen
 class Facts:
-    """The case to decide: `mailbox` is the one to be opened, `named_server` a server fixed by the configuration."""
+    """The case to decide: `mailbox` is the one to be opened, `named_server` a server fixed by the configuration.
+
+    `port` and `tls` are the configuration's for this virtual directory; 0 and None leave them to the server.
+    """
 
     protocol: Protocol
     identity: Identity
@@ -42,6 +45,8 @@ class Facts:
     application: str = ""
     explicit_logon: bool = False
     named_server: str = ""
+    port: int = 0
+    tls: Tls | None = None
 
 
 @frozen

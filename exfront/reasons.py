@@ -32,6 +32,7 @@ class Reason:
     severity: Severity = Severity.ORDINARY
     shown: str = field(default="")
     retry_after: int | None = None
+    substatus: int = 0  # of IIS, beside the HTTP status in the access log
 
     @property
     def public_code(self) -> str:
@@ -58,14 +59,22 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 def _wrong_credentials(cause: str, code: str = "XF-AUTH-FAIL") -> Reason:
     text = "The user name or password is not correct."
-    return Reason(code, cause, 401, "AUTHENTICATIONFAILED", "AUTH", text, shown="XF-AUTH-FAIL")
+    return Reason(code, cause, 401, "AUTHENTICATIONFAILED", "AUTH", text, shown="XF-AUTH-FAIL", substatus=1)
 
 
 def _unavailable(
-    code: str, cause: str, status: int = 503, *, retry: int | None = None, severity: Severity = Severity.FAULT
+    code: str,
+    cause: str,
+    status: int = 503,
+    *,
+    retry: int | None = None,
+    severity: Severity = Severity.FAULT,
+    substatus: int = 0,
 ) -> Reason:
     text = "The mailbox is temporarily unavailable."
-    return Reason(code, cause, status, "UNAVAILABLE", "SYS/TEMP", text, severity, retry_after=retry)
+    return Reason(
+        code, cause, status, "UNAVAILABLE", "SYS/TEMP", text, severity, retry_after=retry, substatus=substatus
+    )
 
 
 # Who are you?
@@ -81,9 +90,11 @@ ACCOUNT_EXPIRED = _wrong_credentials("account expired")
 LOGON_HOURS = _wrong_credentials("outside of the log-on hours")
 WORKSTATION_NOT_ALLOWED = _wrong_credentials("log-on from here not allowed")
 SOFT_LOCK = _wrong_credentials("soft lock-out", "XF-SOFT-LOCK")
-PASSWORD_EXPIRED = Reason("XF-EXPIRED", "password expired", 401, "EXPIRED", "AUTH", "The password has expired.")
+PASSWORD_EXPIRED = Reason(
+    "XF-EXPIRED", "password expired", 401, "EXPIRED", "AUTH", "The password has expired.", substatus=1
+)
 PASSWORD_MUST_CHANGE = Reason(
-    "XF-EXPIRED", "password must be changed", 401, "EXPIRED", "AUTH", "The password must be changed."
+    "XF-EXPIRED", "password must be changed", 401, "EXPIRED", "AUTH", "The password must be changed.", substatus=1
 )
 HIDDEN_EXPIRED = _wrong_credentials("password expired", "XF-EXPIRED")
 HIDDEN_MUST_CHANGE = _wrong_credentials("password must be changed", "XF-EXPIRED")
@@ -102,7 +113,7 @@ AUTHORIZATION_FAILED = Reason(
 )  # fmt: skip
 PRIVACY_REQUIRED = Reason(
     "XF-TLS-REQUIRED", "log-on without TLS", 403, "PRIVACYREQUIRED", "SYS/PERM",
-    "Log on over a secure connection (TLS).",
+    "Log on over a secure connection (TLS).", substatus=4,
 )  # fmt: skip
 TOO_MANY_FAILURES = Reason(
     "XF-AUTH-FAIL", "too many failures on one connection", 401, "AUTHENTICATIONFAILED", "AUTH", "Too many failures.",
@@ -129,10 +140,17 @@ SERVICE_BIND_REFUSED = _unavailable(
 # What HTTP serves
 CREDENTIALS_NEEDED = Reason(
     "XF-AUTH-NEEDED", "no credentials yet", 401, "AUTHENTICATIONFAILED", "AUTH",
-    "Log on with a user name and a password.",
+    "Log on with a user name and a password.", substatus=2,
 )  # fmt: skip
 NOT_PUBLISHED = Reason(
     "XF-NOT-PUBLISHED", "no such virtual directory", 404, "CANNOT", "SYS/PERM", "There is no such page."
+)
+ADDRESS_NOT_ALLOWED = Reason(
+    "XF-ADDRESS", "client address not allowed here", 403, "NOPERM", "SYS/PERM", "This page is not for this network.",
+    substatus=6,
+)  # fmt: skip
+MISDIRECTED = Reason(
+    "XF-HOST", "no site has this host name", 421, "CANNOT", "SYS/PERM", "There is no site of this name here."
 )
 METHOD_NOT_ALLOWED = Reason(
     "XF-METHOD", "method not allowed here", 405, "CANNOT", "SYS/PERM", "This method is not allowed here."
@@ -142,11 +160,17 @@ DESTINATION_ELSEWHERE = Reason(
     "XF-DESTINATION", "Destination outside of the virtual directory", 502, "CANNOT", "SYS/PERM",
     "The destination is not on this site.",
 )  # fmt: skip
+RPC_ENDPOINT = Reason(
+    "XF-RPC-ENDPOINT", "RPC endpoint not allowed", 503, "CANNOT", "SYS/PERM", "RPC Error: 6ba"
+)  # MS-RPCH 2.1.2.1.3
 BODY_TOO_LARGE = Reason("XF-TOO-LARGE", "body over the limit", 413, "LIMIT", "SYS/PERM", "The request is too large.")
 
 # May we go there?
 SERVER_UNKNOWN = _unavailable("XF-BACKEND-NOT-ALLOWED", "home server unknown", severity=Severity.ALARM)
 BACK_END_NOT_ALLOWED = _unavailable("XF-BACKEND-NOT-ALLOWED", "back end not in the allow list", severity=Severity.ALARM)
+IDENTITY_NOT_ALLOWED = _unavailable(
+    "XF-BACKEND-NOT-ALLOWED", "the back end may not be told by a header who asks", severity=Severity.ALARM
+)
 PROTOCOL_NOT_SERVED = _unavailable(
     "XF-BACKEND-NOT-ALLOWED", "the home server has no such protocol", severity=Severity.ALARM
 )
@@ -167,7 +191,7 @@ BACK_END_CERTIFICATE = _unavailable("XF-BE-CERT", "certificate not verified", 50
 BACK_END_PROTOCOL = _unavailable("XF-BE-PROTOCOL", "malformed answer", 502)
 BACK_END_TRUNCATED = _unavailable("XF-BE-TRUNCATED", "closed within an answer", 502)
 BACK_END_AUTH_MISMATCH = _unavailable(
-    "XF-BE-AUTH-MISMATCH", "refused a password that the directory accepted", 502, severity=Severity.ALARM
+    "XF-BE-AUTH-MISMATCH", "refused a password that the directory accepted", 502, severity=Severity.ALARM, substatus=5
 )
 BACK_END_LOGIN_REFUSED = _unavailable("XF-BE-LOGIN-REFUSED", "refused the login for now", 503, retry=10)
 TOO_MANY_AT_BACK_END = Reason(

@@ -35,6 +35,7 @@ from exfront.explain import Explainer
 from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
+from exfront.names import NameRules
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.resolve import resolve
 from exfront.net.tls import server_options
@@ -51,7 +52,7 @@ from exfront.steps import Steps
 from exfront.topology import Topology
 from exfront.web.pool import Pool
 from exfront.web.protocol import http_protocol
-from exfront.web.virtual_sites import VirtualSites
+from exfront.web.virtual_sites import ListenerSites, listener_sites, removed_fields
 
 
 @frozen
@@ -83,7 +84,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     )
     passwords = LdapBindChecker(settings.directory, settings.limits, reactor, servers)
     denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
-    sessions = SessionTable(settings.limits, reactor, observers)
+    proxies = tuple(network for listener in settings.listener for network in listener.trusted_proxies)
+    sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     back_ends = BackEndTable(settings.limits, reactor.seconds)
     dialer = Dialer(reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
@@ -171,7 +173,8 @@ def _probing(parts: Core, settings: Settings, reactor: Any) -> Iterator[Backgrou
 
 def explainer(parts: Core, settings: Settings) -> Explainer:
     """What ``exfrontctl explain`` asks."""
-    sites = VirtualSites(settings.virtual_site, parts.directory.rules)
+    rules = parts.directory.rules
+    sites = tuple((each, _sites(each, settings, rules)) for each in settings.listener if each.protocol == "http")
     return Explainer(parts.steps, sites, parts.directory.cached, parts.servers.states)
 
 
@@ -211,7 +214,7 @@ def _listener(listener: ListenerSection, settings: Settings, parts: Core, reacto
     tls = _tls(listener, settings)
     implicit = tls if listener.tls == "implicit" else None
     speak = _protocol(listener, settings, parts, reactor, tls)
-    accept = partial(parts.steps.accept, listener.protocol, listener.name, listener.tls == "implicit", speak)
+    accept = partial(parts.steps.accept, listener.protocol, listener.title, listener.tls == "implicit", speak)
     factory = AdmittingFactory(accept, implicit)
     return ListenerService(reactor, listener.address.host, listener.address.port, factory)
 
@@ -224,16 +227,20 @@ def _tls(listener: ListenerSection, settings: Settings) -> CertificateOptions | 
     return server_options(certificate, settings.tls.key, protocols)
 
 
+def _sites(listener: ListenerSection, settings: Settings, rules: NameRules) -> ListenerSites:
+    removed = removed_fields(settings.virtual_site, settings.http.removed_headers)
+    return listener_sites(settings.virtual_site, listener, settings.listener, rules, removed)
+
+
 def _protocol(
     listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: CertificateOptions | None
 ) -> Callable[[Session], IProtocol]:
     steps = parts.steps
     if listener.protocol == "http":
-        sites = VirtualSites(settings.virtual_site, steps.portal.rules)
         return partial(
             http_protocol,
             steps=steps,
-            sites=sites,
+            sites=_sites(listener, settings, steps.portal.rules),
             listener=listener,
             settings=settings,
             clock=reactor,

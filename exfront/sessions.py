@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from exfront.config.kinds import Network
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
@@ -44,13 +45,17 @@ class Session:
 
 @define(eq=False)
 class SessionTable:
-    """All sessions by id. `settings` is [limits]; `clock` gives monotonic seconds (S-OPS-10)."""
+    """All sessions by id. `settings` is [limits]; `clock` gives monotonic seconds (S-OPS-10).
+
+    `many_from` are networks whose addresses stand for many clients: trusted proxies.
+    """
 
     settings: LimitsSection
     clock: IReactorTime
     observers: tuple[IRecordObserver, ...] = ()
     wall_clock: Callable[[], float] = time.time
     draining: bool = False
+    many_from: tuple[Network, ...] = ()
     _on_empty: Callable[[], None] | None = None
     _sessions: dict[str, Session] = field(factory=dict)
     _per_network: Counter[str] = field(factory=Counter)
@@ -63,26 +68,39 @@ class SessionTable:
 
     def open(self, protocol: Protocol, listener: str, address: str, port: int, secure: bool) -> Session:
         """Enter a new connection. Raises `Refused` when draining or over a limit (S-OPS-4)."""
-        network = _network(address)
-        self._check(network)
+        self._check()
+        if not self._stands_for_many(address):
+            self._check_network(_network(address))
         identifier = secrets.token_hex(8)
         record = self._record(identifier, protocol, listener)
         session = Session(identifier, protocol, listener, address, port, secure, self.clock.seconds(), record)
         record.client = session.client
         self._sessions[identifier] = session
-        self._per_network[network] += 1
+        self._per_network[_network(address)] += 1
         return session
 
     def close(self, session: Session) -> None:
         """Take a session out; a second call does nothing."""
         if self._sessions.pop(session.id, None) is None:
             return
-        network = _network(session.address)
+        self.leave(session.address)
+        if not self._sessions and self._on_empty is not None:
+            self._on_empty()
+
+    def enter(self, address: str) -> None:
+        """What is done for a client behind a trusted proxy counts for that client, as a connection of its own would.
+
+        Raises `Refused` when it has as many as it may have (S-OPS-4).
+        """
+        self._check_network(_network(address))
+        self._per_network[_network(address)] += 1
+
+    def leave(self, address: str) -> None:
+        """It is done."""
+        network = _network(address)
         self._per_network[network] -= 1
         if not self._per_network[network]:
             del self._per_network[network]
-        if not self._sessions and self._on_empty is not None:
-            self._on_empty()
 
     def new_record(self, session: Session) -> SessionRecord:
         """A fresh record for one more request of `session`."""
@@ -115,13 +133,19 @@ class SessionTable:
         for session in self:
             session.abort()
 
-    def _check(self, network: str) -> None:
+    def _check(self) -> None:
         if self.draining:
             raise Refused(DRAINING)
         if len(self._sessions) >= self.settings.connections:
             raise Refused(TOO_MANY_CONNECTIONS, "limit name=connections")
+
+    def _check_network(self, network: str) -> None:
         if self._per_network[network] >= self.settings.connections_per_address:
             raise Refused(TOO_MANY_CONNECTIONS, f"limit name=connections_per_address net={network}")
+
+    def _stands_for_many(self, address: str) -> bool:
+        found = ipaddress.ip_address(address.partition("%")[0])
+        return any(found in network for network in self.many_from)
 
     def _record(self, identifier: str, protocol: str, listener: str) -> SessionRecord:
         return SessionRecord(identifier, protocol, "-", listener, started=self.wall_clock())

@@ -132,10 +132,13 @@ class CommandLineTests(SynchronousTestCase):
             self.assertIn("3 no daemon answers", " ".join(_run(command, "--help").out.split()), command)
 
 
-async def _explain(protocol: str, login: bytes, url: str, secret: Secret | None) -> dict[str, Any]:
+async def _explain(
+    protocol: str, login: bytes, url: str, secret: Secret | None, method: str, client: str
+) -> dict[str, Any]:
     refused = {"refused": {"step": "locate", "code": "XF-X", "cause": "c", "detail": "", "client_sees": "NO"}}
     password = None if secret is None else secret.reveal().decode("latin-1")
     report = {"protocol": protocol, "login": login.decode("latin-1"), "keys": [], "url": url, "password": password}
+    report |= {"method": method, "client": client}
     return {**report, **(refused if login == b"nobody" else {})}
 
 
@@ -197,6 +200,10 @@ class SocketTests(TestCase):
         outcome = await self.run_command("explain", "http", "alice", "--url", "/owa/", "--json")
         report = json.loads(outcome.out)
         self.assertEqual((report["url"], report["password"]), ("/owa/", None))
+        self.assertEqual((report["method"], report["client"]), ("GET", ""))
+        more = ("--method", "PUT", "--client", "192.0.2.7", "--json")
+        report = json.loads((await self.run_command("explain", "http", "alice", *more)).out)
+        self.assertEqual((report["method"], report["client"]), ("PUT", "192.0.2.7"))
 
     async def test_octets_of_a_command_line_arrive_as_they_are(self) -> None:
         outcome = await self.run_command("explain", "imap4", "j\udcfcrgen", "--json")

@@ -10,6 +10,9 @@ from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.config.kinds import HostPort, read_network
+from exfront.config.listener import ListenerSection
+from exfront.config.presets import with_preset
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.explain import Explainer, Question
 from exfront.interfaces import Miss
@@ -18,25 +21,30 @@ from exfront.operate.explain_text import as_text
 from exfront.operate.plain_values import plain
 from exfront.secret import Secret
 from exfront.topology import Mailbox
-from exfront.web.virtual_sites import VirtualSites
+from exfront.web.virtual_sites import listener_sites
 from tests.explained import EXAMPLES, OUTPUT, page
 from tests.support.directory import MemoryDirectory, mailbox
 from tests.support.steps import SmallWorld
 
-_SITES = VirtualSites(
-    (
-        VirtualSiteSection(
-            name="default",
-            public_name="mail.fourthcoffee.com",
-            virtual_directory=(
-                VirtualDirectorySection(path="/exchange", application="exchange", smtp_domain="fourthcoffee.com"),
-                VirtualDirectorySection(
-                    path="/public", application="public", authentication="anonymous", server="chicago"
-                ),
-            ),
+_SITE = VirtualSiteSection(
+    name="default",
+    public_name="mail.fourthcoffee.com",
+    virtual_directory=(
+        VirtualDirectorySection(path="/exchange", application="exchange", smtp_domain="fourthcoffee.com"),
+        VirtualDirectorySection(path="/public", application="public", authentication="anonymous", server="chicago"),
+        VirtualDirectorySection(
+            path="/inside", application="webdav", require_tls="redirect", back_end_port=8080,
+            allow_networks=(read_network("10.0.0.0/8"),),
         ),
-    )
+    ),
+)  # fmt: skip
+_ADMIN = VirtualSiteSection("admin", "mail.fourthcoffee.com:8443", listeners="admin", preset="exchange", publish="ecp")
+_LISTENERS = (
+    ListenerSection("http", HostPort("0.0.0.0", 443), "implicit"),
+    ListenerSection("http", HostPort("0.0.0.0", 80)),
+    ListenerSection("http", HostPort("0.0.0.0", 8443), "implicit", name="admin", strict_hosts=True),
 )
+_SITES = tuple((each, listener_sites((_SITE, with_preset(_ADMIN)), each, _LISTENERS)) for each in _LISTENERS)
 
 
 @define(eq=False)
@@ -152,6 +160,49 @@ class HttpTests(_Case):
         report = self.explain(Question("http", b"", "/public/"))
         self.assertEqual(self.world.directory.asked, [])
         self.assertEqual(report["decision"]["server"]["name"], "chicago")
+
+    def test_listener_site_and_directory_each_with_its_reason(self) -> None:
+        """The seed's step 3: port, address or host name; else the default."""
+        for url, listener, why, site, because in (
+            ("https://mail.fourthcoffee.com/exchange/", "http@0.0.0.0:443", "port 443", "default", "its host name"),
+            ("https://mail.fourthcoffee.com:8443/ecp/", "admin", "port 8443", "admin", "its host name"),
+            ("https://x.example/exchange/", "http@0.0.0.0:443", "port 443", "default",
+             "default of the listener: no site there has this host name"),
+            ("https://mail.fourthcoffee.com:444/exchange/", "http@0.0.0.0:443", "the first one for https", "default",
+             "its host name"),
+            ("/exchange/", "http@0.0.0.0:443", "the first one", "default", "default of the listener"),
+        ):  # fmt: skip
+            web = self.explain(Question("http", b"alice", url))["web"]
+            found = (web["listener"], web["listener_because"], web["virtual_site"], web["site_because"])
+            self.assertEqual(found, (listener, why, site, because), url)
+
+    def test_a_strict_listener_refuses_other_host_names(self) -> None:
+        """S-HTTP-4: as a request is refused."""
+        report = self.explain(Question("http", b"alice", "https://x.example:8443/owa/"))
+        self.assertEqual(
+            (report["refused"]["code"], report["refused"]["detail"]), ("XF-HOST", "admin has strict_hosts")
+        )
+
+    def test_the_rules_of_admission_one_by_one(self) -> None:
+        """S-HTTP-7, S-AUTH-12: TLS, method and address, as a request meets them."""
+        url, skipped = "://mail.fourthcoffee.com/inside/", "not looked at"
+        for question, said, code in (
+            (Question("http", b"alice", "https" + url), [skipped, *["passes"] * 3], ""),
+            (Question("http", b"alice", "http" + url), [skipped, "redirects with 301"], ""),
+            (Question("http", b"alice", "http" + url, None, "PUT"), [skipped, "refuses"], "XF-TLS-REQUIRED"),
+            (
+                Question("http", b"alice", "https" + url, None, "RPC_IN_DATA"),
+                [skipped, "passes", "passes", "refuses"],
+                "XF-METHOD",
+            ),
+            (Question("http", b"alice", "https" + url, None, "GET", "192.0.2.7"), ["refuses"], "XF-ADDRESS"),
+            (Question("http", b"alice", "https" + url, None, "GET", "10.1.2.3"), ["passes"] * 4, ""),
+        ):
+            report = self.explain(question)
+            self.assertEqual([rule["says"] for rule in report["web"]["rules"]], said, question)
+            self.assertEqual(report.get("refused", {}).get("code", ""), code)
+        self.assertIn("\n  client address: 10.1.2.3, passes\n  TLS: https, passes\n", as_text(report))
+        self.assertEqual(report["decision"]["service"]["port"], 8080)
 
     def test_what_stops_a_url_is_told_before_any_look_up(self) -> None:
         cases = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.config.kinds import read_network
 from exfront.config.limits import LimitsSection
 from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, Reason, Refused
 from exfront.sessions import Session, SessionTable
@@ -33,6 +34,20 @@ class SessionTableTests(SynchronousTestCase):
         self.open("2001:db8::2")
         self.assertIs(self.refusal("2001:db8::3"), TOO_MANY_CONNECTIONS)
         self.open("2001:db8:0:1::1")
+
+    def test_a_trusted_proxy_stands_for_many(self) -> None:
+        """S-OPS-4: its connections are not one client's; what it asks for one client counts for that one."""
+        self.table.many_from = (read_network("192.0.2.0/24"),)
+        for _ in range(3):
+            self.open()
+        for _ in range(2):
+            self.table.enter("198.51.100.7")
+        refused = self.assertRaises(Refused, self.table.enter, "198.51.100.7")
+        self.assertIs(refused.reason, TOO_MANY_CONNECTIONS)
+        self.assertIs(self.refusal("198.51.100.7"), TOO_MANY_CONNECTIONS)
+        self.table.enter("198.51.100.8")
+        self.table.leave("198.51.100.7")
+        self.open("198.51.100.7")
 
     def test_the_table_is_full(self) -> None:
         """S-OPS-4: the limit of all connections."""

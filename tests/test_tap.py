@@ -44,7 +44,7 @@ class OptionsTests(OptionsTestCase):
         options = Options()
         options.parseOptions(["--config", str(self.file)])
         assert options.loaded is not None
-        self.assertEqual(options.loaded.settings.listener[0].name, "imap4@127.0.0.1:1143")
+        self.assertEqual(options.loaded.settings.listener[0].title, "imap4@127.0.0.1:1143")
         self.assertEqual([warning.line for warning in options.loaded.warnings], [7])
 
     def test_all_mistakes_are_in_one_message(self) -> None:

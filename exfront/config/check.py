@@ -39,6 +39,10 @@ def _listeners(settings: Settings, findings: Findings) -> None:
             line = findings.lines.of(there)
             problem = f"{second.address} is taken by the listener on {first.address} in line {line}"
             findings.error(here, problem, "each address and port once", also=(there,))
+    names: list[tuple[KeyPath, str]] = [
+        (("listener", index, "name"), each.name) for index, each in enumerate(settings.listener) if each.name
+    ]
+    each_once(names, "listener name", findings)
 
 
 def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
@@ -49,10 +53,25 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
         findings.error(tls, f"{quoted(listener.tls)} without a certificate", "[tls] certificate", also=_CERTIFICATE)
     if listener.protocol == "http" and not settings.virtual_site:
         findings.error(protocol, "http without a [[virtual_site]] serves nothing", also=(("virtual_site",),))
+    _http_only(listener, here, findings)
     if listener.allow_plaintext and listener.tls != "implicit":
         findings.warn((*here, "allow_plaintext"), "passwords may cross the network in clear")
     if listener.protocol != "http" and listener.tls == "none" and not listener.allow_plaintext:
         findings.warn(protocol, "nobody can log on here: no TLS, and allow_plaintext is false")
+
+
+def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
+    for key in ("trusted_proxies", "strict_hosts"):
+        if getattr(listener, key) and listener.protocol != "http":
+            findings.error(
+                (*here, key), f"{listener.protocol} has none", 'protocol = "http"', also=((*here, "protocol"),)
+            )
+    for index, network in enumerate(listener.trusted_proxies):
+        path = (*here, "trusted_proxies", index)
+        if network.prefixlen == 0:
+            findings.error(path, f"{network} is everybody", "the addresses of the proxies before this listener")
+        else:
+            findings.warn(path, f"{network} is believed in what it says of its clients")
 
 
 _CERTIFICATE: tuple[KeyPath, ...] = (("tls", "certificate"),)

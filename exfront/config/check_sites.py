@@ -1,49 +1,54 @@
-"""What must hold within the virtual sites and between them and the servers."""
+"""What must hold within the virtual sites, and between them and the listeners."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
+from exfront.config.bindings import bindings, sites_at
+from exfront.config.check_directories import check_virtual_directory, is_own_field
 from exfront.config.check_names import each_once, is_host
 from exfront.config.errors import KeyPath, nearest, quoted
 from exfront.config.findings import Findings
+from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
-from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
+from exfront.config.virtual_site import VirtualSiteSection
 
 # Whole segments of characters that need no escape (RFC 3986 section 3.3): what is compared is what was sent.
 _PATH = re.compile(r"/\Z|(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+\Z")
-_METHOD = re.compile(r"[A-Z][A-Z_-]*\Z")
-_NEVER_RELAYED = ("CONNECT", "TRACE")  # S-HTTP-7
+_Name = tuple[KeyPath, str]
 
 
 def check_virtual_sites(settings: Settings, findings: Findings) -> None:
-    """Note what is wrong with any [[virtual_site]]."""
-    names: list[tuple[KeyPath, str]] = []
-    host_names: list[tuple[KeyPath, str]] = []
+    """Note what is wrong with any [[virtual_site]] and with [http]."""
     for index, site in enumerate(settings.virtual_site):
         here = ("virtual_site", index)
-        names.append(((*here, "name"), site.name))
-        host_names += [((*here, "host_names", number), name) for number, name in enumerate(site.host_names)]
-        _public_name(site, here, findings)
+        _names(site, here, findings)
         _paths(site, here, findings)
+        _bindings(settings, site, here, findings)
         for number, directory in enumerate(site.virtual_directory):
-            _virtual_directory(settings, directory, (*here, "virtual_directory", number), findings)
+            check_virtual_directory(settings, directory, (*here, "virtual_directory", number), findings)
+    names: list[_Name] = [(("virtual_site", n, "name"), site.name) for n, site in enumerate(settings.virtual_site)]
     each_once(names, "site name", findings)
-    each_once(host_names, "host name", findings)
-    for path, name in host_names:
-        if not is_host(name):
-            findings.error(path, f"found {quoted(name)}", "a host name like mail.fourthcoffee.com")
+    _host_names_once(settings, findings)
+    _every_listener_has_a_site(settings, findings)
+    for index, name in enumerate(settings.http.removed_headers):
+        is_own_field(name, ("http", "removed_headers", index), findings)
 
 
-def _public_name(site: VirtualSiteSection, here: KeyPath, findings: Findings) -> None:
+def _names(site: VirtualSiteSection, here: KeyPath, findings: Findings) -> None:
     host, colon, port = site.public_name.partition(":")
     if not is_host(host) or (colon and not _is_port(port)):
         allowed = "a host name like mail.fourthcoffee.com, with :port where it is not the usual one"
         findings.error((*here, "public_name"), f"found {quoted(site.public_name)}", allowed)
+    for number, name in enumerate(site.host_names):
+        if not is_host(name):
+            path = (*here, "host_names", number)
+            findings.error(path, f"found {quoted(name)}", "a host name like mail.fourthcoffee.com")
 
 
 def _paths(site: VirtualSiteSection, here: KeyPath, findings: Findings) -> None:
-    paths: list[tuple[KeyPath, str]] = []
+    paths: list[_Name] = []
     for index, directory in enumerate(site.virtual_directory):
         path = (*here, "virtual_directory", index, "path")
         paths.append((path, directory.path))
@@ -52,35 +57,57 @@ def _paths(site: VirtualSiteSection, here: KeyPath, findings: Findings) -> None:
     each_once(paths, "path of a site", findings)
 
 
-def _virtual_directory(
-    settings: Settings, directory: VirtualDirectorySection, here: KeyPath, findings: Findings
+def _bindings(settings: Settings, site: VirtualSiteSection, here: KeyPath, findings: Findings) -> None:
+    http = [listener for listener in settings.listener if listener.protocol == "http"]
+    known = [each for listener in http for each in (listener.name, str(listener.address)) if each]
+    depends: tuple[KeyPath, ...] = tuple(("listener", index) for index in range(len(settings.listener)))
+    for index, text in enumerate(site.listeners):
+        if not bindings(_bound_to(site, text), settings.listener):
+            problem = f"no [[listener]] with protocol = http is {quoted(text)}"
+            allowed = ", ".join(known) or "the name, or address and port, of a [[listener]]"
+            findings.error((*here, "listeners", index), problem, allowed, nearest(text, known), depends)
+
+
+def _bound_to(site: VirtualSiteSection, text: str) -> VirtualSiteSection:
+    return VirtualSiteSection(site.name, site.public_name, listeners=(text,))
+
+
+def _host_names_once(settings: Settings, findings: Findings) -> None:
+    """Two sites may have one name only where different listeners, or addresses, tell them apart."""
+    groups: defaultdict[object, list[_Name]] = defaultdict(list)
+    for index, site in enumerate(settings.virtual_site):
+        here = ("virtual_site", index)
+        names: list[_Name] = [((*here, "host_names", number), name) for number, name in enumerate(site.host_names)]
+        public = site.public_name.partition(":")[0]
+        if public.lower() not in {name.lower() for name in site.host_names}:
+            names.append(((*here, "public_name"), public))
+        for each in bindings(site, settings.listener) if site.listeners else ("all",):
+            groups[each].extend(names)
+    for group in groups.values():
+        each_once(group, "host name", findings)
+
+
+def _every_listener_has_a_site(settings: Settings, findings: Findings) -> None:
+    for index, listener in enumerate(settings.listener):
+        if listener.protocol == "http" and settings.virtual_site:
+            here = sites_at(settings.virtual_site, listener, listener.address.host, settings.listener)
+            _no_connection_log_ons(listener, here, index, findings)
+            if not here:
+                path, sites = ("listener", index, "protocol"), (("virtual_site",),)
+                findings.error(
+                    path, "every [[virtual_site]] is bound to other listeners", "one for this one", also=sites
+                )
+
+
+def _no_connection_log_ons(
+    listener: ListenerSection, sites: tuple[VirtualSiteSection, ...], index: int, findings: Findings
 ) -> None:
-    _server(settings, directory, here, findings)
-    _methods(directory, here, findings)
-    if directory.smtp_domain and not is_host(directory.smtp_domain):
-        allowed = "an SMTP domain like fourthcoffee.com"
-        findings.error((*here, "smtp_domain"), f"found {quoted(directory.smtp_domain)}", allowed)
-    if directory.authentication == "basic" and not directory.require_tls:
-        findings.warn((*here, "require_tls"), "passwords may cross the network in clear")
-
-
-def _server(settings: Settings, directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
-    known = [name for server in settings.server for name in (server.name, server.host)]
-    names: tuple[KeyPath, ...] = tuple(("server", index, "name") for index in range(len(settings.server)))
-    if directory.server and directory.server.lower() not in {name.lower() for name in known}:
-        names_only = [server.name for server in settings.server]
-        allowed = ", ".join(names_only) or "the name of a [[server]]"
-        problem = f"no [[server]] is called {quoted(directory.server)}"
-        findings.error((*here, "server"), problem, allowed, nearest(directory.server, names_only), names)
-    if directory.authentication == "anonymous" and not directory.server:
-        findings.warn((*here, "authentication"), "no server for requests that name no mailbox: they are refused")
-
-
-def _methods(directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
-    for index, method in enumerate(directory.methods):
-        if method in _NEVER_RELAYED or not _METHOD.match(method):
-            allowed = "HTTP methods in capitals; CONNECT and TRACE are never relayed"
-            findings.error((*here, "methods", index), f"found {quoted(method)}", allowed)
+    """S-HTTP-34: connections of a proxy are many users'."""
+    passing = (site for site in sites for each in site.virtual_directory if "passthrough" in each.authentication)
+    site = next(passing, None)
+    if listener.trusted_proxies and site is not None:
+        path = ("listener", index, "trusted_proxies")
+        findings.warn(path, f"Negotiate and NTLM of site {quoted(site.name)} do not pass from these proxies")
 
 
 def _is_port(text: str) -> bool:

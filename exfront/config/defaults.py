@@ -6,13 +6,16 @@ import re
 
 from attrs import evolve
 
+from exfront.config.presets import with_preset
 from exfront.config.settings import Settings
 
 _COMMA = re.compile(r"(?<!\\),")  # one that no back-slash escapes (RFC 4514 section 2.4)
 
 
 def with_defaults(settings: Settings) -> Settings:
-    """Fill [back_ends] suffixes and [directory] domains from the directory's base; [back_ends] networks stay None.
+    """Fill [back_ends] suffixes and [directory] domains from the directory's base, and sites from their presets.
+
+    [back_ends] networks stay None.
 
     [directory] topology is Active Directory's: others have no configuration partition.
     """
@@ -24,7 +27,8 @@ def with_defaults(settings: Settings) -> Settings:
         directory = evolve(directory, domains=default_domains(directory.base))
     if directory.topology is None:
         directory = evolve(directory, topology=directory.schema == "active_directory")
-    return evolve(settings, directory=directory, back_ends=back_ends)
+    sites = tuple(with_preset(site) for site in settings.virtual_site)
+    return evolve(settings, directory=directory, back_ends=back_ends, virtual_site=sites)
 
 
 def dns_domain(base: str) -> str:

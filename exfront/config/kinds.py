@@ -24,6 +24,12 @@ class Range:
         return self.low <= number <= self.high
 
 
+class OneOrMore:
+    """Marks an array that may be written as its only member: ``x = "a"`` is ``x = ["a"]``."""
+
+
+ONE_OR_MORE = OneOrMore()
+
 _WEEK = 7 * 86400.0  # the kernel's clock for waiting ends at 24 days
 
 Port = Annotated[int, Range(0, 65535, "a port from 0 to 65535")]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from exfront.config.kinds import HostPort
+from exfront.config.kinds import HostPort, Network
 
 
 @frozen
@@ -17,8 +17,11 @@ class ListenerSection:
     address: HostPort
     tls: Literal["none", "starttls", "implicit"] = "none"
     allow_plaintext: bool = False  # passwords without TLS
+    name: str = ""
+    trusted_proxies: tuple[Network, ...] = ()  # http: who may tell the client's address
+    strict_hosts: bool = False  # http: refuse host names that no site lists
 
     @property
-    def name(self) -> str:
+    def title(self) -> str:
         """How logs call it."""
-        return f"{self.protocol}@{self.address}"
+        return self.name or f"{self.protocol}@{self.address}"

@@ -11,7 +11,7 @@ import attrs
 from exfront.config.errors import KeyPath, nearest
 from exfront.config.findings import Findings
 from exfront.config.settings import Settings
-from exfront.config.values import Unfit, plain, read_value, shown, stand_in
+from exfront.config.values import Unfit, may_stand_alone, plain, read_value, shown, stand_in
 
 _Section = TypeVar("_Section")
 
@@ -61,6 +61,8 @@ class _Reader:
             return self.section(kind, found, path)
         if get_origin(kind) is dict and isinstance(found, dict):
             return {key: self._value(str, value, (*path, key)) for key, value in found.items()}
+        if may_stand_alone(declared) and isinstance(found, str):
+            return (self._value(get_args(kind)[0], found, path),)
         if get_origin(kind) is tuple and isinstance(found, list):
             return tuple(self._value(get_args(kind)[0], each, (*path, index)) for index, each in enumerate(found))
         if _written(kind, path):

@@ -8,6 +8,7 @@ from exfront.config.authentication import AuthenticationSection
 from exfront.config.back_ends import BackEndsSection
 from exfront.config.control import ControlSection
 from exfront.config.directory import DirectorySection
+from exfront.config.http import HttpSection
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.log import LogSection
@@ -27,6 +28,7 @@ class Settings:
     tls: TlsSection = Factory(TlsSection)
     server: tuple[ServerSection, ...] = ()
     virtual_site: tuple[VirtualSiteSection, ...] = ()
+    http: HttpSection = Factory(HttpSection)
     limits: LimitsSection = Factory(LimitsSection)
     log: LogSection = Factory(LogSection)
     control: ControlSection = Factory(ControlSection)

@@ -9,7 +9,7 @@ from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from exfront.config.errors import nearest, quoted
-from exfront.config.kinds import HostPort, LdapUrl, Network, Pin, Range, read_network
+from exfront.config.kinds import ONE_OR_MORE, HostPort, LdapUrl, Network, Pin, Range, read_network
 
 # Kinds written as text; each reader raises ValueError saying what is allowed.
 _KINDS: Mapping[Any, Callable[[str], object]] = MappingProxyType(
@@ -46,19 +46,24 @@ def read_value(kind: Any, found: object, folder: Path) -> Any:
     if get_origin(kind) is Literal:
         return _choice(get_args(kind), found)
     value = _number(kind, found) if kind in (bool, int, float) else _text(kind, found, folder)
-    if bounds is not None and value not in bounds:
+    if isinstance(bounds, Range) and value not in bounds:
         raise Unfit(f"found {shown(found)}", bounds.words)
     return value
 
 
-def plain(kind: Any) -> tuple[Any, Range | None]:
-    """A declared type without its ``| None`` and without its `Range`, and the `Range`."""
+def plain(kind: Any) -> tuple[Any, object]:
+    """A declared type without its ``| None`` and without its annotation (a `Range`, `ONE_OR_MORE`), and that."""
     if get_origin(kind) in (Union, UnionType) and type(None) in get_args(kind):
         (kind,) = (part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is Annotated:
         kind, bounds = get_args(kind)
         return kind, bounds
     return kind, None
+
+
+def may_stand_alone(kind: Any) -> bool:
+    """Whether the only member of an array of this type may be written without brackets."""
+    return plain(kind)[1] is ONE_OR_MORE
 
 
 def stand_in(kind: Any) -> Any:

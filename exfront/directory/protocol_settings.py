@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 _SEPARATOR = re.compile(rb"\xc2?\xa7")
 _OFF = b"0"
+_NO_OMA = 0x2  # Outlook Mobile Access
 _NO_ACTIVESYNC = 0x4  # user-initiated synchronisation
 
 
@@ -18,6 +19,8 @@ def switched_off(protocol_settings: Iterable[bytes], wireless: int) -> frozenset
     names = {name for name, off in map(_read, protocol_settings) if name and off}
     if wireless & _NO_ACTIVESYNC:
         names.add("activesync")
+    if wireless & _NO_OMA:
+        names.add("oma")
     return frozenset(names)
 
 

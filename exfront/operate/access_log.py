@@ -41,6 +41,7 @@ _NAMES = (
     "x-decision",
     "s-back-end",
     "sc-status",
+    "sc-substatus",
     "x-back-end-status",
     "x-reason",
     "x-cause",
@@ -53,6 +54,8 @@ _NAMES = (
     "x-time-route",
     "x-time-relay",
     "x-location",
+    "x-schemes-offered",
+    "x-scheme-used",
     "x-detail",
 )
 
@@ -162,6 +165,7 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         record.decision,
         record.back_end,
         record.front_end_status,
+        _substatus(record),
         record.back_end_status,
         reason.code if reason else "-",
         reason.cause if reason else "-",
@@ -170,6 +174,8 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         f"{record.duration:.6f}",
         *[f"{spent[step]:.6f}" if step in spent else "-" for step in STEPS],
         record.location,
+        record.schemes_offered,
+        record.scheme_used,
         record.detail,
     )
 
@@ -178,6 +184,13 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
 def _date_and_time(second: int) -> tuple[str, str]:
     at = time.gmtime(second)
     return time.strftime("%Y-%m-%d", at), time.strftime("%H:%M:%S", at)
+
+
+def _substatus(record: SessionRecord) -> str:
+    """IIS's second number: ``401 5``; only HTTP has one."""
+    if record.protocol != "http":
+        return "-"
+    return str(record.reason.substatus) if record.reason else "0"
 
 
 def _escape(text: str) -> str:

@@ -15,8 +15,8 @@ from exfront.reasons import UNKNOWN_USER, Refused
 from exfront.secret import Secret
 from exfront.topology import Protocol
 
-# Protocol, login name in the octets typed, URL, password or None; the answer is explain.py's report.
-Explain = Callable[[Protocol, bytes, str, Secret | None], Awaitable[Mapping[str, Any]]]
+# Protocol, login name in the octets typed, URL, password or None, method, client's address; the answer is explain.py's.
+Explain = Callable[[Protocol, bytes, str, Secret | None, str, str], Awaitable[Mapping[str, Any]]]
 
 
 @frozen
@@ -55,7 +55,8 @@ class ControlTable:
         password = _octets(members, "password", needed=False)
         secret = Secret(password) if "password" in members else None
         login = _octets(members, "login")
-        return await self.explain(cast(Protocol, protocol), login, _text(members, "url", needed=False), secret)
+        url, method, client = (_text(members, name, needed=False) for name in ("url", "method", "client"))
+        return await self.explain(cast(Protocol, protocol), login, url, secret, method or "GET", client)
 
     async def _flush(self, members: Mapping[str, Any]) -> object:
         user = _text(members, "user", needed=False)

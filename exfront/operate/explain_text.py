@@ -63,9 +63,14 @@ def _web_text(web: Report | None) -> Iterator[str]:
     if web is None:
         return
     yield from ("", "virtual directory")
-    for name in ("virtual_site", "path", "virtual_directory", "application", "authentication", "server"):
+    for name in (
+        "listener", "virtual_site", "path", "virtual_directory", "application", "authentication", "server", "identity",
+    ):  # fmt: skip
         if web.get(name):
-            yield f"  {name.replace('_', ' ')}: {_one_line(web[name])}"
+            why = web.get(f"{name.removeprefix('virtual_')}_because")
+            yield f"  {name.replace('_', ' ')}: {_one_line(web[name])}" + (f" ({_one_line(why)})" if why else "")
+    for rule in web.get("rules", ()):
+        yield f"  {rule['rule']}: {_one_line(rule['value'])}, {rule['says']}"
     if web.get("explicit_logon"):
         yield from _keys_text("explicit logon: the URL names a mailbox", web["explicit_logon"])
 

@@ -29,6 +29,9 @@ def decide(facts: Facts, world: World) -> Decision:
     service = server.service(facts.protocol)
     if service is None:
         return Refuse(PROTOCOL_NOT_SERVED, f"server={name} protocol={facts.protocol}", why)
+    if facts.port or facts.tls is not None:
+        service = Service(facts.port or service.port, service.tls if facts.tls is None else facts.tls)
+        why = (*why, Because("service of the virtual directory", (service.port, service.tls)))
     relay = Because("relay", (server.name, service.port, service.tls))
     return Relay(server, service, server.login_as, (*why, relay, *_health(server, facts, world)))
 
@@ -54,7 +57,11 @@ def _server_name(facts: Facts) -> tuple[str, tuple[Because, ...]]:
 
 # What the directory calls the protocols and applications: any one of them off refuses.
 _MAIL_SWITCHES = {"imap4": ("imap4",), "pop3": ("pop3",)}
-_APPLICATION_SWITCHES = {"owa": ("http", "owa"), "exchange": ("http", "owa"), "activesync": ("activesync",)}
+_BROWSER = ("http", "owa")
+_APPLICATION_SWITCHES = {
+    "owa": _BROWSER, "ecp": _BROWSER, "exchange": _BROWSER, "exchweb": _BROWSER, "activesync": ("activesync",),
+    "oma": ("oma",), "mapi": ("mapi",), "rpc": ("mapi",),
+}  # fmt: skip
 
 
 def _switched_off(facts: Facts) -> str:

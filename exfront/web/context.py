@@ -18,7 +18,9 @@ from exfront.web.deadline import Deadline
 from exfront.web.headers import ClientFacts
 from exfront.web.pool import Pool
 from exfront.web.route import Route
-from exfront.web.virtual_sites import VirtualSites
+from exfront.web.trust import told_by_proxy, within
+from exfront.web.virtual_sites import ListenerSites, VirtualSites
+from exfront.wire.http1.events import Headers
 
 
 def _no_tunnel(connection: BackEndConnection, record: SessionRecord, ended: Callable[[], None]) -> None:
@@ -35,14 +37,16 @@ class ClientContext:
 
     session: Session
     steps: Steps
-    sites: VirtualSites
+    published: ListenerSites
     listener: ListenerSection
     settings: Settings
     clock: IReactorTime
     pool: Pool
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
-    facts: ClientFacts = field(init=False)
+    facts: ClientFacts = field(init=False)  # of the peer of the connection
+    sites: VirtualSites = field(init=False)
+    proxied: bool = field(init=False)  # the peer is a trusted proxy
     route: Route | None = field(default=None, init=False)
     pinned: BackEndConnection | None = field(default=None, init=False)
     unpinned: Callable[[], None] = field(default=lambda: None, init=False)
@@ -55,6 +59,16 @@ class ClientContext:
         self.log_ons = LogOns(self.steps, self.settings.limits, self.clock)
         self.answer_deadline = Deadline(self.clock)
         self.facts = ClientFacts(session.address, session.secure, session.id)
+        self.sites = self.published.sites
+        self.proxied = within(session.address, self.listener.trusted_proxies)
+
+    def came_in_at(self, address: str) -> None:
+        """The own address of the connection is known: some sites may be bound to it."""
+        self.sites = self.published.at(address)
+
+    def client(self, headers: Headers) -> ClientFacts:
+        """Whose request it is: the peer's, unless that is a trusted proxy, which says so in `headers` (S-HTTP-19)."""
+        return told_by_proxy(headers, self.facts, self.listener.trusted_proxies) if self.proxied else self.facts
 
     def end(self) -> None:
         """The connection is over, and with it what belonged to it."""
@@ -84,8 +98,3 @@ class ClientContext:
         if self.pinned is connection:
             self.pinned = None
             self.unpinned()
-
-    @property
-    def secret_enough(self) -> bool:
-        """Whether passwords may be asked for on this connection (S-AUTH-12)."""
-        return self.session.secure or self.listener.allow_plaintext

@@ -47,11 +47,16 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 @frozen
 class ClientFacts:
-    """What back ends are told of a client's connection (S-HTTP-19); `session_id` goes along for the logs."""
+    """What back ends are told of a client (S-HTTP-19); `session_id` goes along for the logs.
+
+    `hop` counts the front ends up to this one (S-ROUTE-5), `proxied` says that a trusted proxy told all this.
+    """
 
     address: str
     secure: bool
     session_id: str
+    hop: int = 1
+    proxied: bool = False
 
 
 @lru_cache(1024)
@@ -61,8 +66,8 @@ def _is_untrusted_field(name: bytes) -> bool:
 
 def loops(headers: Headers) -> bool:
     """Whether a request was here before: our pseudonym stands in its Via (S-ROUTE-5)."""
-    received = tokens(value for name, value in headers if name.lower() == b"via")
-    return any(PSEUDONYM in entry.split() for entry in received)
+    received = [value for name, value in headers if len(name) == 3 and name.lower() == b"via"]  # most have none
+    return bool(received) and any(PSEUDONYM in entry.split() for entry in tokens(received))
 
 
 def asks_for_web_socket(head: RequestHead) -> bool:
@@ -73,22 +78,29 @@ def asks_for_web_socket(head: RequestHead) -> bool:
 
 
 def to_back_end(
-    head: RequestHead, host: bytes, client: ClientFacts, authorization: bytes | None, *, upgrade: bool = False
+    head: RequestHead,
+    host: bytes,
+    client: ClientFacts,
+    authorization: bytes | None,
+    removed: frozenset[bytes] = frozenset(),
+    *,
+    upgrade: bool = False,
 ) -> Headers:
     """The fields of a request for the back end.
 
-    `host` is the Host it gets, `authorization` the one Authorization value, None for none; with `upgrade` it asks for a
-    web socket. The framing's own fields are the writer's business.
+    `host` is the Host it gets, `authorization` the one Authorization value, None for none; `removed` are the names, in
+    lower case, that the configuration adds to those never believed; with `upgrade` it asks for a web socket. The
+    framing's own fields are the writer's business.
     """
     pairs: list[tuple[bytes, bytes]] = [(b"Host", host)]
     for name, value in end_to_end(head.headers):
         if _is_untrusted_field(name):
             continue
         lower = name.lower()
-        if lower in _REPLACED:
+        if lower in _REPLACED or lower in removed:
             continue
         if lower == b"cookie":
-            value = trusted_cookies(value)
+            value = trusted_cookies(value, removed)
             if not value:
                 continue
         elif lower in _ANCHORS and not _SMTP_ADDRESS.fullmatch(value):
@@ -116,7 +128,7 @@ def _added(head: RequestHead, client: ClientFacts, authorization: bytes | None) 
         (b"X-Forwarded-For", client.address.encode("ascii")),
         (b"X-Forwarded-Proto", b"https" if client.secure else b"http"),
         (b"X-ExFront-Session", client.session_id.encode("ascii")),
-        (b"X-ExFront-Hop", b"1"),  # nobody's count is believed yet: no peers are listed (S-ROUTE-5)
+        (b"X-ExFront-Hop", b"%d" % client.hop),
     ]
     if client.secure:
         added.append((b"Front-End-Https", b"On"))
@@ -125,17 +137,17 @@ def _added(head: RequestHead, client: ClientFacts, authorization: bytes | None) 
     return tuple(added)
 
 
-def trusted_cookies(value: bytes) -> bytes:
+def trusted_cookies(value: bytes, removed: frozenset[bytes] = frozenset()) -> bytes:
     """A Cookie value without the cookies that are called like an untrusted field (S-HTTP-18, S-ROUTE-1)."""
     pieces = value.split(b";")
-    kept = [piece for piece in pieces if not _holds_untrusted(piece)]
+    kept = [piece for piece in pieces if not _holds_untrusted(piece, removed)]
     return value if len(kept) == len(pieces) else b";".join(kept).strip()
 
 
-def _holds_untrusted(piece: bytes) -> bool:
+def _holds_untrusted(piece: bytes, removed: frozenset[bytes]) -> bool:
     # RFC 2965 let a comma part cookies, and old servers still do.
     names = (part.partition(b"=")[0].strip(b' \t"') for part in piece.split(b","))
-    return any(_UNTRUSTED.fullmatch(name) for name in names)
+    return any(_UNTRUSTED.fullmatch(name) or name.lower() in removed for name in names)
 
 
 @frozen

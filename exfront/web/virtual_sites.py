@@ -5,10 +5,13 @@ Source: *Exchange 2000/2003 Front End Server Logon Process*, step 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
+from exfront.config.bindings import own_addresses, sites_at
+from exfront.config.listener import ListenerSection
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.names import ANY_NAME, BadName, LookupKey, NameRules, mailbox_keys
 from exfront.reasons import MAILBOX_NOT_FOUND, Refused
@@ -19,15 +22,36 @@ from exfront.wire.http1.target import parse_target
 _NOTHING = VirtualSiteSection(name="nothing", public_name="localhost")
 
 
-@frozen
+@frozen(eq=False)
 class VirtualDirectory:
-    """A published path; `segments` are its own, in lower case."""
+    """A published path; `segments` are its own, in lower case. One object each: what is known of it is kept by it."""
 
     section: VirtualDirectorySection
     application: Application
     segments: tuple[bytes, ...]
     methods: frozenset[bytes]
     rules: NameRules = ANY_NAME
+    anonymous: bool = field(init=False)  # nobody is asked
+    asks_password: bool = field(init=False)  # Basic is proven here
+    passes_through: bool = field(init=False)  # other schemes are the back end's business
+    body_limit: int = field(init=False)  # octets
+
+    @anonymous.default
+    def _anonymous(self) -> bool:
+        return "anonymous" in self.section.authentication
+
+    @asks_password.default
+    def _asks_password(self) -> bool:
+        return "basic" in self.section.authentication
+
+    @passes_through.default
+    def _passes_through(self) -> bool:
+        return "passthrough" in self.section.authentication
+
+    @body_limit.default
+    def _body_limit(self) -> int:
+        octets = self.section.body_octets
+        return (self.application.body_octets if octets is None else octets) or sys.maxsize
 
     @property
     def path(self) -> str:
@@ -72,7 +96,7 @@ class VirtualDirectory:
         return when == "always" or (when == "address" and b"@" in segment)
 
 
-@frozen
+@frozen(eq=False)
 class VirtualSite:
     """The virtual directories under some host names."""
 
@@ -119,16 +143,67 @@ class VirtualSite:
 
 
 class VirtualSites:
-    """All sites; the first one is the default."""
+    """The sites of a listener; the first one is the default, and the first of several with one host name is meant."""
 
-    def __init__(self, sections: Sequence[VirtualSiteSection], rules: NameRules = ANY_NAME) -> None:
+    def __init__(
+        self, sections: Sequence[VirtualSiteSection], rules: NameRules = ANY_NAME, *, strict: bool = False
+    ) -> None:
         sites = [_site(section, rules) for section in sections or (_NOTHING,)]
         self._default = sites[0]
         self._by_name = {name: site for site in reversed(sites) for name in site.host_names}
+        self._strict = strict
 
     def site(self, authority: bytes) -> VirtualSite:
         """The site whose host name the client used (`authority` is ``host[:port]`` in lower case), else the default."""
         return self._by_name.get(_host_name(authority), self._default)
+
+    def refuses(self, authority: bytes) -> bool:
+        """Whether no site has this name and the listener is strict (S-HTTP-4); HTTP/1.0 may name none."""
+        return self._strict and authority != b"" and _host_name(authority) not in self._by_name
+
+    def lists(self, authority: bytes) -> bool:
+        """Whether the site was chosen by its host name."""
+        return _host_name(authority) in self._by_name
+
+
+@frozen
+class ListenerSites:
+    """The sites of a listener, and of those of its own addresses that some site is bound to."""
+
+    sites: VirtualSites
+    by_address: Mapping[str, VirtualSites] = field(factory=dict)
+    removed: frozenset[bytes] = frozenset()  # names of fields never believed, in lower case (S-HTTP-18)
+
+    def at(self, address: str) -> VirtualSites:
+        """Those of a connection that came in at the own `address`."""
+        return self.by_address.get(address, self.sites)
+
+
+def listener_sites(
+    sections: Sequence[VirtualSiteSection],
+    listener: ListenerSection,
+    listeners: Sequence[ListenerSection],
+    rules: NameRules = ANY_NAME,
+    removed: frozenset[bytes] = frozenset(),
+) -> ListenerSites:
+    """What is served at `listener`, one of `listeners`; `removed` as in `removed_fields`."""
+
+    def at(address: str) -> VirtualSites:
+        here = sites_at(sections, listener, address, listeners)
+        return VirtualSites(here, rules, strict=listener.strict_hosts)
+
+    by_address = {address: at(address) for address in own_addresses(sections, listener, listeners)}
+    return ListenerSites(at(listener.address.host), by_address, removed)
+
+
+def removed_fields(sections: Sequence[VirtualSiteSection], more: Sequence[str]) -> frozenset[bytes]:
+    """The names that the configuration adds to the fields removed from every request.
+
+    A header that tells a back end who asks is removed everywhere: the same back end may be reached by another way.
+    """
+    directories = (directory for site in sections for directory in site.virtual_directory)
+    identities = (each.identity_header for each in directories if each.identity == "header")
+    return frozenset(name.lower().encode("ascii") for name in (*identities, *more))
 
 
 def _host_name(authority: bytes) -> bytes:

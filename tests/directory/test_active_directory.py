@@ -147,8 +147,9 @@ class SwitchTests(ActiveDirectoryTests):
         for values, off in cases:
             self.assertEqual(self.read(protocolSettings=values).switched_off, off, values)
 
-    def test_activesync_bit(self) -> None:
-        for value, off in (("0", set()), ("3", set()), ("4", {"activesync"}), ("7", {"activesync"})):
+    def test_mobile_bits(self) -> None:
+        both = {"activesync", "oma"}
+        for value, off in (("0", set()), ("1", set()), ("2", {"oma"}), ("5", {"activesync"}), ("7", both)):
             self.assertEqual(self.read(msExchOmaAdminWirelessEnable=[value]).switched_off, off, value)
 
     def test_trace_names_what_is_off(self) -> None:

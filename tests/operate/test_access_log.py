@@ -14,7 +14,15 @@ from exfront.config.log import LogSection
 from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
 from exfront.operate.access_log import AccessLog, FlushOnStop, json_line, open_access_log, w3c_line
-from exfront.reasons import BACK_END_REFUSED
+from exfront.reasons import (
+    ADDRESS_NOT_ALLOWED,
+    BACK_END_AUTH_MISMATCH,
+    BACK_END_REFUSED,
+    CREDENTIALS_NEEDED,
+    NOT_PUBLISHED,
+    PRIVACY_REQUIRED,
+    WRONG_PASSWORD,
+)
 
 
 def record(**more: object) -> SessionRecord:
@@ -41,8 +49,8 @@ class LineTests(SynchronousTestCase):
         )
         self.assertEqual(
             line,
-            "1970-01-12 13:46:40.250 5e55 192.0.2.7:5000 imap4 imap4@0.0.0.0:143 alice - - - - - chicago NO - "
-            "XF-BE-REFUSED connection+refused 12 34 0.000000 0.500000 0.250000 - - - - -\n",
+            "1970-01-12 13:46:40.250 5e55 192.0.2.7:5000 imap4 imap4@0.0.0.0:143 alice - - - - - chicago NO - - "
+            "XF-BE-REFUSED connection+refused 12 34 0.000000 0.500000 0.250000 - - - - - - -\n",
         )
 
     def test_whence_the_location_was_known_stands_in_it(self) -> None:
@@ -55,7 +63,31 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(line.count("\n"), 1)
         self.assertIn(r"a\x0d\x0ab+\x22c\x22+\x5c+\x1b]0;x\x07\x85\x2028", line)
         self.assertLess(len(line), 1500)
-        self.assertEqual(len(line.split(" ")), 27)
+        self.assertEqual(len(line.split(" ")), 30)
+
+    def test_no_field_that_a_client_controls_writes_a_second_line(self) -> None:
+        """S-HTTP-40: each of them with each control octet, quotes, backslashes and what terminals obey."""
+        controls = [*map(chr, range(32)), "\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029"]
+        hostile = "a" + "".join(controls) + '"\\ b\r\n1970-01-12 13:46:40 forged'
+        fields = ("user", "mailbox", "virtual_directory", "method", "target", "detail", "back_end", "back_end_status",
+                  "client", "schemes_offered", "scheme_used")  # fmt: skip
+        for name in fields:
+            line = w3c_line(record(**{name: hostile}))
+            self.assertEqual(len(line.split(" ")), 30, name)
+            self.assertRegex(line, r"\A[\x20\x21\x23-\x7e]+\n\Z", name)
+            written = json_line(record(**{name: hostile}))
+            self.assertRegex(written, r"\A[\x20-\x7e]+\n\Z", name)
+            self.assertIn(hostile, json.loads(written).values(), name)
+
+    def test_iis_sub_statuses(self) -> None:
+        """S-OPS-15: 401 5 is a back end's refusal, 401 2 a want of credentials; other protocols have none."""
+        for reason, number in (
+            (CREDENTIALS_NEEDED, "2"), (WRONG_PASSWORD, "1"), (BACK_END_AUTH_MISMATCH, "5"), (PRIVACY_REQUIRED, "4"),
+            (ADDRESS_NOT_ALLOWED, "6"), (NOT_PUBLISHED, "0"), (None, "0"),
+        ):  # fmt: skip
+            found = json.loads(json_line(record(protocol="http", reason=reason)))
+            self.assertEqual(found["sc-substatus"], number, reason)
+        self.assertEqual(json.loads(json_line(record(reason=WRONG_PASSWORD)))["sc-substatus"], "-")
 
     def test_json_holds_the_same(self) -> None:
         """S-HTTP-40: JSON escapes by itself."""

@@ -16,8 +16,10 @@ from tests.support.exfront import ExFront
 from tests.support.mail_site import LISTENERS, shared
 from tests.support.population import SERVICE_PASSWORD, Person
 from tests.support.scripted_server import ScriptedServer
+from tests.web.test_headers import UNTRUSTED
 
 FORGED = {
+    **{name.decode(): "forged" for name in UNTRUSTED},
     "X-CommonAccessToken": "forged", "X-BEResource": "forged", "X-TargetServer": "forged",
     "X-IsFromCafe": "1", "X-SourceCafeServer": "forged", "X-OWA-ProxyUri": "forged", "msExchProxyUri": "forged",
     "msExchLogonAccount": "forged", "X-MS-Exchange-Organization-AuthAs": "forged", "Front-End-Https": "On",

@@ -156,6 +156,23 @@ class TopologyTests(SynchronousTestCase):
             self.assertIs(refuse.reason, SERVER_UNKNOWN)
 
 
+class DirectoryServiceTests(SynchronousTestCase):
+    def test_port_and_tls_of_the_virtual_directory(self) -> None:
+        """S-ROUTE-1: of the configuration; the server stays the directory's, and must speak the protocol."""
+        for more, service in (
+            ({}, Service(80)),
+            ({"port": 8080}, Service(8080)),
+            ({"tls": "implicit"}, Service(80, "implicit")),
+            ({"port": 444, "tls": "implicit"}, Service(444, "implicit")),
+        ):
+            relay = decide(evolve(_facts("chicago", "http"), **more), _WORLD)  # type: ignore[arg-type]
+            assert isinstance(relay, Relay), more
+            self.assertEqual((relay.server.name, relay.service), ("CHICAGO", service))
+        refuse = decide(evolve(_facts("dallas", "http"), port=8080), _WORLD)
+        assert isinstance(refuse, Refuse)
+        self.assertIs(refuse.reason, PROTOCOL_NOT_SERVED)
+
+
 class SwitchTests(SynchronousTestCase):
     def reason(self, off: str, protocol: Protocol, application: str = "") -> Reason | None:
         account = evolve(mailbox("bob", "chicago"), switched_off=frozenset((off,)))
@@ -171,6 +188,11 @@ class SwitchTests(SynchronousTestCase):
             ("owa", "http", "public", None),
             ("imap4", "http", "owa", None),
             ("activesync", "http", "activesync", APPLICATION_OFF),
+            ("owa", "http", "ecp", APPLICATION_OFF),
+            ("oma", "http", "oma", APPLICATION_OFF),
+            ("mapi", "http", "rpc", APPLICATION_OFF),
+            ("mapi", "http", "mapi", APPLICATION_OFF),
+            ("owa", "http", "ews", None),
         ):
             self.assertIs(self.reason(off, protocol, application), reason, (off, protocol, application))
 

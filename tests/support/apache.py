@@ -57,6 +57,10 @@ class Apache:
         found = re.findall(r'^(\S+) "\S+ (\S+) [^"]*" (\d+)', self._log_text(), re.MULTILINE)
         return [(user, path, int(status)) for user, path, status in found]
 
+    def forwarded(self) -> list[tuple[str, str]]:
+        """Front-End-Https and X-Forwarded-For of each request so far."""
+        return re.findall(r'"([^"]*)" "([^"]*)"$', self._log_text(), re.MULTILINE)
+
     def _log_text(self) -> str:
         return self._access.read_text("utf-8", "backslashreplace") if self._access.exists() else ""
 

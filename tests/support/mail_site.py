@@ -43,10 +43,10 @@ VIRTUAL_SITE: Section = {
     "name": "default",
     "public_name": PUBLIC_NAME,
     "virtual_directory": [
-        {"path": "/exchange", "application": "exchange", "require_tls": False, "smtp_domain": DNS_DOMAIN},
+        {"path": "/exchange", "application": "exchange", "require_tls": "no", "smtp_domain": DNS_DOMAIN},
         {"path": "/owa", "application": "owa"},
         {
-            "path": "/public", "application": "public", "authentication": "anonymous", "require_tls": False,
+            "path": "/public", "application": "public", "authentication": "anonymous", "require_tls": "no",
             "server": "chicago",
         },
     ],

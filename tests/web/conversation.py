@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import cast
+from typing import Literal, cast
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.task import Clock
 
 from exfront.config.directory import DirectorySection
-from exfront.config.kinds import HostPort
+from exfront.config.kinds import HostPort, read_network
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
@@ -20,16 +20,16 @@ from exfront.decision import SessionRecord
 from exfront.sessions import Session
 from exfront.web.pool import Pool
 from exfront.web.protocol import HttpProtocol, http_protocol
-from exfront.web.virtual_sites import VirtualSites
+from exfront.web.virtual_sites import listener_sites, removed_fields
 from tests.support.steps import SmallWorld
 from tests.support.transport import MemoryTransport
 
 DIRECTORIES = (
-    VirtualDirectorySection("/exchange", "exchange", smtp_domain="fourthcoffee.com", require_tls=False),
-    VirtualDirectorySection("/owa", "owa", require_tls=False),
+    VirtualDirectorySection("/exchange", "exchange", smtp_domain="fourthcoffee.com", require_tls="no"),
+    VirtualDirectorySection("/owa", "owa", require_tls="no"),
     VirtualDirectorySection("/secure", "exchange"),
-    VirtualDirectorySection("/public", "public", authentication="anonymous", server="chicago", require_tls=False),
-    VirtualDirectorySection("/open", "exchange", authentication="anonymous", require_tls=False),
+    VirtualDirectorySection("/public", "public", authentication="anonymous", server="chicago", require_tls="no"),
+    VirtualDirectorySection("/open", "exchange", authentication="anonymous", require_tls="no"),
 )
 SITE = VirtualSiteSection("default", "mail.fourthcoffee.com", ("webmail.fourthcoffee.com",), DIRECTORIES)
 
@@ -76,6 +76,9 @@ class Conversation:
     secure: bool = False
     allow_plaintext: bool = True
     handshake: bool = True  # TLS comes up at once
+    trusted_proxies: tuple[str, ...] = ()
+    strict_hosts: bool = False
+    removed_headers: tuple[str, ...] = ()
     limits: LimitsSection = field(factory=LimitsSection)
     world: SmallWorld = field(factory=SmallWorld)
     pool: Pool = field(init=False)
@@ -86,12 +89,17 @@ class Conversation:
     def __attrs_post_init__(self) -> None:
         self.pool = self.world.pool
         address = HostPort("192.0.2.1", 443 if self.secure else 80)
-        listener = ListenerSection("http", address, "implicit" if self.secure else "none", self.allow_plaintext)
+        tls: Literal["implicit", "none"] = "implicit" if self.secure else "none"
+        proxies = tuple(map(read_network, self.trusted_proxies))
+        listener = ListenerSection(
+            "http", address, tls, self.allow_plaintext, trusted_proxies=proxies, strict_hosts=self.strict_hosts
+        )
         settings = Settings(
             DirectorySection((), "dc=fourthcoffee,dc=com"), (listener,), virtual_site=self.sites, limits=self.limits
         )
         self.session = self.world.admit("http", secure=self.secure)
-        sites = VirtualSites(self.sites)
+        removed = removed_fields(self.sites, self.removed_headers)
+        sites = listener_sites(self.sites, listener, (listener,), removed=removed)
         protocol = http_protocol(self.session, self.world.steps, sites, listener, settings, self.clock, self.pool)
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)

@@ -111,7 +111,7 @@ class UploadTests(Case):
 
     def test_a_chunked_body_over_the_limit_is_413_and_the_back_end_is_cut_off(self) -> None:
         """S-HTTP-25: counted as it comes."""
-        small = VirtualDirectorySection("/s", "exchange", require_tls=False, body_octets=2500)
+        small = VirtualDirectorySection("/s", "exchange", require_tls="no", body_octets=2500)
         self.talk = Conversation(sites=(evolve(SITE, virtual_directory=(*DIRECTORIES, small)),))
         self.talk.send(request(b"PUT /s/alice/a", ALICE, CHUNKED) + b"7d0\r\n" + b"x" * 2000 + b"\r\n")
         answer = read(self.talk.send(b"1f5\r\n" + b"x" * 501 + b"\r\n"))

@@ -295,7 +295,7 @@ class RecordTests(SynchronousTestCase):
 class SettingsTests(SynchronousTestCase):
     def test_a_directory_may_have_its_own_limit_and_methods(self) -> None:
         """S-HTTP-25: body_octets; S-HTTP-7: methods."""
-        small = VirtualDirectorySection("/s", "exchange", require_tls=False, body_octets=10, methods=("GET", "PUT"))
+        small = VirtualDirectorySection("/s", "exchange", require_tls="no", body_octets=10, methods=("GET", "PUT"))
         talk = Conversation(sites=(evolve(SITE, virtual_directory=(*DIRECTORIES, small)),))
         self.assertEqual(talk.ask(b"PROPFIND /s/").headers[b"allow"], b"GET, PUT")
         self.assertEqual(talk.ask(b"PUT /s/", ALICE, b"Content-Length: 11\r\n").status, 413)

@@ -9,7 +9,7 @@ from exfront.config.virtual_site import VirtualDirectorySection
 from tests.support.directory import mailbox
 from tests.web.conversation import ALICE, BOB, DIRECTORIES, OK, SITE, Conversation, read, request
 
-DEEP = VirtualDirectorySection("/exchange/alice/deep", "public", "anonymous", server="dallas", require_tls=False)
+DEEP = VirtualDirectorySection("/exchange/alice/deep", "public", "anonymous", server="dallas", require_tls="no")
 
 
 class RouteTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from exfront import reasons
 from exfront.config.virtual_site import VirtualDirectorySection
 from tests.web.conversation import ALICE, DIRECTORIES, OK, SITE, Conversation, read, request
 
-CHAT = VirtualDirectorySection("/chat", "exchange", require_tls=False, websocket=True)
+CHAT = VirtualDirectorySection("/chat", "exchange", require_tls="no", websocket=True)
 ASKS = (b"Connection: keep-alive, Upgrade\r\n", b"Upgrade: WebSocket\r\n", b"Sec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n")
 SWITCHES = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

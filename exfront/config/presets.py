@@ -1,0 +1,55 @@
+"""Presets: the virtual directories that a product publishes, in one line of the configuration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import evolve
+
+from exfront.config.virtual_site import ApplicationName, VirtualDirectorySection, VirtualSiteSection
+
+_Rows = tuple[tuple[str, ApplicationName], ...]
+
+# Exchange 2000 to 2019, each version's paths; times and methods are the applications' (S-HTTP-26).
+_EXCHANGE: _Rows = (
+    ("/exchange", "exchange"),
+    ("/exchweb", "exchweb"),
+    ("/public", "public"),
+    ("/owa", "owa"),
+    ("/Microsoft-Server-ActiveSync", "activesync"),
+    ("/EWS", "ews"),
+    ("/OAB", "oab"),
+    ("/Autodiscover", "autodiscover"),
+    ("/mapi", "mapi"),
+    ("/rpc", "rpc"),
+    ("/OMA", "oma"),
+)
+_PRESETS: dict[str, _Rows] = {
+    "exchange": _EXCHANGE,
+    "sogo": (
+        ("/SOGo", "sogo"),
+        ("/SOGo.woa", "sogo"),
+        ("/Microsoft-Server-ActiveSync", "activesync"),
+    ),
+    "webdav": (("/dav", "webdav"),),
+}
+# What administers servers: published only where `publish` says so (S-HTTP-22).
+_EXTRAS: dict[str, tuple[str, ApplicationName]] = {
+    "ecp": ("/ecp", "ecp"),
+    "powershell": ("/powershell", "powershell"),
+    "exadmin": ("/exadmin", "exadmin"),
+}
+
+
+def with_preset(site: VirtualSiteSection) -> VirtualSiteSection:
+    """`site` with the directories of its preset; one of its own with the same path takes the place of the preset's."""
+    rows = (*_PRESETS.get(site.preset or "", ()), *(_EXTRAS[name] for name in site.publish))
+    own = {directory.path.lower() for directory in site.virtual_directory}
+    more = (_section(path, application) for path, application in rows if path.lower() not in own)
+    return evolve(site, virtual_directory=(*site.virtual_directory, *more))
+
+
+def _section(path: str, application: ApplicationName) -> VirtualDirectorySection:
+    """Clients look for Autodiscover in the clear, and expect to be sent on from there (MS-OXDSCLI)."""
+    in_clear: Literal["redirect", "refuse"] = "redirect" if application == "autodiscover" else "refuse"
+    return VirtualDirectorySection(path, application, require_tls=in_clear)
