@@ -15,7 +15,7 @@ from exfront.backends.certificate import told
 from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, Refused
-from exfront.web import headers
+from exfront.web import headers, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
@@ -134,10 +134,13 @@ class Forward:
         self._status, self._head_at = head.status, self.context.clock.seconds()
         if head.status != _UNAUTHORIZED:
             return headers.to_client(head, route.urls)
+        authorization = self.head.get(b"authorization")
         if route.identity.account is not None:
             record.refuse(BACK_END_AUTH_MISMATCH)
-            realm = self.context.settings.authentication.realm
-            return headers.to_client(head, route.urls, basic.challenge(realm))
+            challenge = basic.challenge(self.context.settings.authentication.realm)
+            schemes.note(record, authorization, ((b"WWW-Authenticate", challenge),))
+            return headers.to_client(head, route.urls, challenge)
+        schemes.note(record, authorization, tuple((line.name, line.value) for line in head.lines))
         return headers.to_client(head, route.urls) + self._bound(head)
 
     def _bound(self, head: ResponseHead) -> bytes:

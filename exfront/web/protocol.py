@@ -39,7 +39,7 @@ from exfront.web.outlet import Outlet
 from exfront.web.pool import Pool
 from exfront.web.request import Request
 from exfront.web.tunnel import Tunnel
-from exfront.web.virtual_sites import VirtualSites
+from exfront.web.virtual_sites import ListenerSites
 from exfront.wire.http1.events import Data, End, Event, Malformed, RequestHead
 from exfront.wire.http1.request import TLS_HANDSHAKE, RequestReader
 
@@ -47,7 +47,7 @@ from exfront.wire.http1.request import TLS_HANDSHAKE, RequestReader
 def http_protocol(
     session: Session,
     steps: Steps,
-    sites: VirtualSites,
+    sites: ListenerSites,
     listener: ListenerSection,
     settings: Settings,
     clock: IReactorTime,
@@ -102,6 +102,8 @@ class HttpProtocol(Protocol):
     def connectionMade(self) -> None:
         """Wait for the handshake, or for a request."""
         context, self._line = self._context, self.transport
+        if context.published.by_address:
+            context.came_in_at(str(self._line.getHost().host))
         self._outlet = Outlet(self._line, self._limits.http_write_time, self._not_read, self._pump, self._clock)
         self._journal = Journal(context.session, context.steps.sessions, self._outlet, self._clock)
         context.session.stop, context.session.abort = self._stop, self._abort
@@ -351,7 +353,7 @@ class HttpProtocol(Protocol):
         request = self._request
         if request is None:
             return
-        if self._rate.too_slow(self._clock.seconds(), request.body.received):
+        if request.watched and self._rate.too_slow(self._clock.seconds(), request.body.received):
             self._give_up(request, CLIENT_TIMEOUT, "phase=body")
         else:
             self._deadline.set(self._rate.window, self._look_at_rate)

@@ -13,24 +13,21 @@ from exfront.decision import SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.reasons import (
     BAD_INPUT,
-    BODY_TOO_LARGE,
     CLIENT_TIMEOUT,
-    DESTINATION_ELSEWHERE,
     INTERNAL_ERROR,
-    LOOP,
     METHOD_NOT_ALLOWED,
-    METHOD_UNKNOWN,
+    MISDIRECTED,
     NOT_PUBLISHED,
-    PRIVACY_REQUIRED,
     Reason,
     Refused,
 )
-from exfront.web import headers, pages
+from exfront.web import admission, pages, schemes
 from exfront.web.answer import Answer
-from exfront.web.applications import KNOWN_METHODS, NEVER_RELAYED
+from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.forward import Forward
+from exfront.web.headers import ClientFacts
 from exfront.web.masking import masked
 from exfront.web.paths import BadPath, checked
 from exfront.web.route import Route
@@ -40,7 +37,6 @@ from exfront.wire import basic
 from exfront.wire.http1.events import Headers, RequestHead
 
 _OK = 200
-_FOUND = 302
 _UNAUTHORIZED = 401
 
 
@@ -58,6 +54,8 @@ class Request:
     body: RequestBody
     record: SessionRecord
     done: Callable[[Request, Failure | None], None]
+    _client: ClientFacts = field(init=False)
+    _counted: bool = field(default=False, init=False)  # as one of this client's, who is behind a proxy
     _site: VirtualSite = field(init=False)
     _directory: VirtualDirectory | None = field(default=None, init=False)
     _forward: Forward | None = field(default=None, init=False)
@@ -70,8 +68,12 @@ class Request:
         record.target = masked(head.target)
         route, steps = context.route, context.steps
         if route is not None and route.serves(head, context.clock.seconds(), steps.world(), steps.directory):
-            self._note(route)
-            self._follow(route)
+            try:
+                self._note(route)
+            except Refused as refused:
+                self._ended(refused)
+            else:
+                self._follow(route)
             return
         self._deciding = deciding = Deferred.fromCoroutine(self._decide())
         deciding.addCallbacks(self._decided, self._not_decided)
@@ -79,10 +81,16 @@ class Request:
 
     def cancel(self) -> None:
         """The client is gone: nothing more is done for it."""
+        self._leave()
         if self._deciding is not None:
             self._deciding.cancel()
         elif self._forward is not None:
             self._forward.cancel()
+
+    @property
+    def watched(self) -> bool:
+        """Whether its body must come at a rate (S-HTTP-24)."""
+        return self._directory is None or self._directory.application.body_rate
 
     def fail(self, reason: Reason, detail: str) -> None:
         """The client broke the rules, or was too slow, while its body was forwarded."""
@@ -101,7 +109,10 @@ class Request:
             self.answer.keep_alive = False
             self._local(status, pages.error_text(status, reason, session))
         else:
-            self._local(status, pages.error_page(status, reason, session), self._explained(reason))
+            explained = self._explained(reason)
+            if status == _UNAUTHORIZED:
+                schemes.note(self.record, self.head.get(b"authorization"), explained)
+            self._local(status, pages.error_page(status, reason, session), explained)
 
     def broke(self) -> None:
         """A fault of our own; it is logged elsewhere."""
@@ -113,7 +124,7 @@ class Request:
     def _decided(self, route: Route | None) -> None:
         self._deciding = None
         if route is None:
-            self.done(self, None)
+            self._ended(None)
             return
         self.context.route = route
         self._follow(route)
@@ -126,6 +137,7 @@ class Request:
     def _note(self, route: Route) -> None:
         """What the steps write into the record, where they were taken for a request before this one."""
         record, identity, mailbox = self.record, route.identity, route.mailbox
+        self._enter(route.client)
         self._directory = route.directory
         self._site = route.site
         record.virtual_directory = route.directory.path
@@ -136,7 +148,7 @@ class Request:
             record.location = "stale" if mailbox.stale else "cache"
         record.decision = "Relay"
         record.back_end = route.relay.server.name
-        self.body.limit = route.directory.section.body_octets
+        self.body.limit = route.directory.body_limit
 
     def _follow(self, route: Route) -> None:
         self._forward = forward = Forward(
@@ -148,65 +160,51 @@ class Request:
         self._forward = None
         if isinstance(how, Refused):
             self.refuse(how)
+        self._leave()
         self.done(self, how if isinstance(how, Failure) else None)
+
+    def _enter(self, client: ClientFacts) -> None:
+        """Whose request it is. Raises `Refused` for one too many of a client behind a proxy."""
+        self._client = client
+        if client.proxied:
+            self.record.client = client.address
+            self.context.steps.sessions.enter(client.address)
+            self._counted = True
+
+    def _leave(self) -> None:
+        if self._counted:
+            self._counted = False
+            self.context.steps.sessions.leave(self._client.address)
 
     async def _decide(self) -> Route | None:
         """Where to; None for what was answered here. Raises `Refused`."""
-        head = self.head
-        self._site = self.context.sites.site(head.authority)
+        head, context = self.head, self.context
+        self._site = context.sites.site(head.authority)
+        self._enter(context.client(head.headers))
         if head.method in NEVER_RELAYED:
             self.answer.keep_alive = False
             raise Refused(METHOD_NOT_ALLOWED)
         if head.path == b"*":
             self._local(_OK, pages.Page(((b"Allow", self._site.allow),), b""))
             return None
+        if context.sites.refuses(head.authority):
+            raise Refused(MISDIRECTED)
         segments = _segments(head.path)
         directory = self._site.directory(segments)
         if directory is None:
             raise Refused(NOT_PUBLISHED)
         self._directory = directory
         self.record.virtual_directory = directory.path
-        if directory.lacks_slash(segments) and head.method in (b"GET", b"HEAD"):
-            self._redirect(directory)
+        self.body.limit = directory.body_limit
+        plaintext = context.listener.allow_plaintext
+        redirect = admission.admit(head, segments, self._site, directory, self._client, plaintext)
+        if redirect is not None:
+            self._local(redirect.status, pages.redirect_page(redirect.location))
             return None
-        self._check(directory)
         if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
             self._local(_OK, pages.Page(((b"Allow", directory.allow),), b""))
             return None
         return await self._route(directory, segments)
-
-    def _redirect(self, directory: VirtualDirectory) -> None:
-        """To the same with a slash (S-HTTP-22), under the configured name (S-HTTP-5)."""
-        head = self.head
-        base = self._site.url(self.context.session.secure or directory.section.require_tls)
-        query = b"" if head.query is None else b"?" + head.query
-        self._local(_FOUND, pages.redirect_page(base + head.path + b"/" + query))
-
-    def _check(self, directory: VirtualDirectory) -> None:
-        """What is decided without asking anybody. Raises `Refused`."""
-        context, method = self.context, self.head.method
-        if directory.section.require_tls and not context.session.secure:
-            raise Refused(PRIVACY_REQUIRED)
-        if directory.section.authentication == "basic" and not context.secret_enough:
-            raise Refused(PRIVACY_REQUIRED)
-        if method not in directory.methods:
-            raise Refused(METHOD_NOT_ALLOWED if method in KNOWN_METHODS else METHOD_UNKNOWN)
-        if headers.loops(self.head.headers):
-            raise Refused(LOOP, "own pseudonym in Via")
-        self._check_destinations(directory)
-        self.body.limit = directory.section.body_octets
-        if self.body.too_large:
-            raise Refused(BODY_TOO_LARGE, f"over {self.body.limit} octets")
-
-    def _check_destinations(self, directory: VirtualDirectory) -> None:
-        """COPY and MOVE stay within the virtual directory: a back end must not be sent elsewhere (S-HTTP-20)."""
-        for destination in self.head.get_all(b"destination"):
-            try:
-                here = self._site.reaches(directory, destination)
-            except BadPath as why:
-                raise Refused(BAD_INPUT, str(why)) from None
-            if not here:
-                raise Refused(DESTINATION_ELSEWHERE)
 
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route:
         context, record = self.context, self.record
@@ -220,15 +218,17 @@ class Request:
             application=directory.application.name,
             explicit_logon=bool(keys),
             named_server=directory.section.server,
+            port=directory.section.back_end_port,
+            tls=directory.section.back_end_tls,
         )
         world = context.steps.world()
         relay = context.steps.route(record, facts, world)
-        return route_of(context, self.head, segments, self._site, directory, world, facts, keys, relay)
+        return route_of(context, self.head, self._client, segments, self._site, directory, world, facts, keys, relay)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
-        if directory.section.authentication == "anonymous":
-            return ANONYMOUS
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
+        if not schemes.proven_here(directory.section.authentication, authorization):
+            return ANONYMOUS
         identity = log_ons.remembered(authorization)
         if identity is None:
             return await log_ons.log_on(self.record, authorization)

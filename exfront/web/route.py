@@ -16,7 +16,7 @@ from exfront.interfaces import IDirectory
 from exfront.names import LookupKey
 from exfront.topology import Mailbox
 from exfront.web.back_end import ConnectionKey
-from exfront.web.headers import BackEndUrls
+from exfront.web.headers import BackEndUrls, ClientFacts
 from exfront.web.paths import BadPath, checked, is_plain
 from exfront.web.proxy import Terms
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
@@ -33,6 +33,7 @@ class Route:
     """
 
     fields: RequestFields
+    client: ClientFacts
     method: bytes
     authority: bytes
     segments: tuple[bytes, ...]

@@ -7,10 +7,12 @@ from exfront.decision import Relay
 from exfront.facts import Facts, World
 from exfront.names import LookupKey
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
-from exfront.web import headers
+from exfront.web import headers, schemes
 from exfront.web.auth_http import digest
 from exfront.web.back_end import ConnectionKey
 from exfront.web.context import ClientContext
+from exfront.web.headers import ClientFacts
+from exfront.web.identity_header import identity_fields
 from exfront.web.proxy import Terms
 from exfront.web.route import Route
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
@@ -24,6 +26,7 @@ _SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the co
 def route_of(
     context: ClientContext,
     head: RequestHead,
+    client: ClientFacts,
     segments: tuple[bytes, ...],
     site: VirtualSite,
     directory: VirtualDirectory,
@@ -33,16 +36,18 @@ def route_of(
     relay: Relay,
 ) -> Route:
     """The route of `head` and of all requests like it on this client connection. Raises `Refused`."""
-    authorization = _authorization(head, facts, relay)
+    authorization = _authorization(head, client, directory, facts, relay)
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
     host = site.host_for_back_end(head.authority)
-    lines = headers.to_back_end(head, host, context.facts, authorization, upgrade=upgrade)
+    lines = headers.to_back_end(head, host, client, authorization, context.published.removed, upgrade=upgrade)
+    lines += identity_fields(facts.identity, directory.section, relay)
     return Route(
         fields=head.fields,
+        client=client,
         method=head.method,
         authority=head.authority,
         segments=segments[: site.decisive],
-        until=context.log_ons.until if facts.identity.account is not None else float("inf"),
+        until=_until(context, directory, facts),
         world=world,
         site=site,
         directory=directory,
@@ -53,7 +58,7 @@ def route_of(
         key=_key(facts, relay, authorization),
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
-        urls=headers.BackEndUrls(relay.server, relay.service, site.url(context.session.secure)),
+        urls=headers.BackEndUrls(relay.server, relay.service, site.url(client.secure)),
     )
 
 
@@ -62,6 +67,7 @@ def rerouted(route: Route, relay: Relay, context: ClientContext, head: RequestHe
     return route_of(
         context,
         head,
+        route.client,
         route.segments,
         route.site,
         route.directory,
@@ -72,17 +78,29 @@ def rerouted(route: Route, relay: Relay, context: ClientContext, head: RequestHe
     )
 
 
+def _until(context: ClientContext, directory: VirtualDirectory, facts: Facts) -> float:
+    """How long the route may serve, in seconds of the clock; never, where the next one's query may be refused."""
+    if directory.application.by_query:
+        return float("-inf")
+    return context.log_ons.until if facts.identity.account is not None else float("inf")
+
+
 def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirectory, upgrade: bool) -> Terms:
     limits = context.settings.limits
     seconds = directory.section.answer_time or directory.application.answer_time or limits.http_answer_time
     return Terms(head.method, head.framing, head.expect_continue, seconds, upgrade)
 
 
-def _authorization(head: RequestHead, facts: Facts, relay: Relay) -> bytes | None:
+def _authorization(
+    head: RequestHead, client: ClientFacts, directory: VirtualDirectory, facts: Facts, relay: Relay
+) -> bytes | None:
     """What the back end is told of who asks: a proven user's name and password, else what the client says itself."""
     identity = facts.identity
     if identity.account is None or identity.secret is None:
-        return head.get(b"authorization")
+        methods = directory.section.authentication
+        return schemes.passed_on(methods, head.get(b"authorization"), client.proxied)
+    if directory.section.identity != "basic":
+        return None
     try:
         return basic.credentials(login_name(identity, relay.login_as), identity.secret)
     except ValueError:
