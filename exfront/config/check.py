@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 from exfront import limits
-from exfront.config.check_names import is_distinguished_name, is_dns_domain
+from exfront.config.check_names import each_once, is_distinguished_name, is_dns_domain
 from exfront.config.check_servers import check_servers
 from exfront.config.check_sites import check_virtual_sites
 from exfront.config.defaults import default_domains, dns_domain
