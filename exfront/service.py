@@ -50,9 +50,11 @@ from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.protocol import http_protocol
 from exfront.web.virtual_sites import ListenerSites, listener_sites, removed_fields
+from exfront.wire.sealed_cookie import new_key
 
 
 @frozen
@@ -67,6 +69,7 @@ class Core:
     steps: Steps
     topology: TopologyReader
     pool: Pool
+    cookies: RouteCookies
 
     async def stop(self) -> None:
         """Close what a look-up or a log-on opened, where no service does it."""
@@ -100,7 +103,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
     pool = Pool(reactor, settings.limits)
     back_ends.reclaim = pool.reclaim
-    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool)
+    cookies = RouteCookies(directory.rules, new_key())
+    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies)
 
 
 def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable) -> Callable[[], World]:
@@ -245,6 +249,7 @@ def _protocol(
             settings=settings,
             clock=reactor,
             pool=parts.pool,
+            cookies=parts.cookies,
         )
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

@@ -16,6 +16,7 @@ from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
 from exfront.web.deadline import Deadline
 from exfront.web.headers import ClientFacts
+from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.route import Route
 from exfront.web.trust import told_by_proxy, within
@@ -42,6 +43,7 @@ class ClientContext:
     settings: Settings
     clock: IReactorTime
     pool: Pool
+    cookies: RouteCookies
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
     facts: ClientFacts = field(init=False)  # of the peer of the connection

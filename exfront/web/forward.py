@@ -23,11 +23,13 @@ from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.proxy import Exchange
 from exfront.web.route import Route
-from exfront.web.routes import rerouted
+from exfront.web.routes import route_of
 from exfront.wire import basic
-from exfront.wire.http1.events import RequestHead, ResponseHead
+from exfront.wire.http1.events import Headers, RequestHead, ResponseHead
+from exfront.wire.http1.write import field_lines
 
 _UNAUTHORIZED = 401
+_BASIC = frozenset({b"basic"})
 _CONNECTIONS = Factory.forProtocol(BackEndConnection)
 _STATUSES = {status: str(status) for status in range(100, 600)}
 
@@ -133,15 +135,31 @@ class Forward:
         record.back_end_status = _STATUSES[head.status]
         self._status, self._head_at = head.status, self.context.clock.seconds()
         if head.status != _UNAUTHORIZED:
-            return headers.to_client(head, route.urls)
-        authorization = self.head.get(b"authorization")
-        if route.identity.account is not None:
+            return headers.to_client(head, route.urls) + route.case.cookie
+        if route.case.identity.account is not None:
             record.refuse(BACK_END_AUTH_MISMATCH)
-            challenge = basic.challenge(self.context.settings.authentication.realm)
-            schemes.note(record, authorization, ((b"WWW-Authenticate", challenge),))
-            return headers.to_client(head, route.urls, challenge)
-        schemes.note(record, authorization, tuple((line.name, line.value) for line in head.lines))
-        return headers.to_client(head, route.urls) + self._bound(head)
+        head, challenge = self._challenges(head)
+        lines = headers.to_client(head, route.urls) + field_lines(challenge)
+        schemes.note(record, self.head.get(b"authorization"), (*head.headers, *challenge))
+        return lines + self._bound(head)
+
+    def _challenges(self, head: ResponseHead) -> tuple[ResponseHead, Headers]:
+        """Of a 401: what of the back end's challenges is for the client, and our own.
+
+        Those that it makes to a user whom we have proven are for us. A connection is logged on only where it is the
+        user's own, which one of a proxy is not (S-HTTP-34).
+        """
+        methods, route = self.route.case.directory.section.authentication, self.route
+        own: Headers = ()
+        if "basic" in methods:
+            own = ((b"WWW-Authenticate", basic.challenge(self.context.settings.authentication.realm)),)
+        if route.case.identity.account is not None:
+            return headers.without_challenges(head), own
+        if own or "passthrough" in methods:
+            head = headers.without_challenges(head, _BASIC)
+        if route.case.client.proxied:
+            head = headers.without_challenges(head, headers.CONNECTION_SCHEMES)
+        return head, own
 
     def _bound(self, head: ResponseHead) -> bytes:
         """A challenge that logs the connection on makes it this client connection's own (S-HTTP-33, S-HTTP-34)."""
@@ -154,10 +172,10 @@ class Forward:
     def reconsiders(self, head: ResponseHead) -> bool:
         """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
         route = self.route
-        if head.status != _UNAUTHORIZED or route.identity.account is None:
+        if head.status != _UNAUTHORIZED or route.case.identity.account is None:
             return False
         self.context.forget_log_on()
-        if self._moved or not self.body.empty or route.mailbox is None:
+        if self._moved or not self.body.empty or route.case.mailbox is None:
             return False
         self._moved = True
         self._wait(self._look_again())
@@ -167,7 +185,7 @@ class Forward:
         """One fresh look at the directory, and one more try where the mailbox is now; else the answer stands."""
         exchange, route = self.exchange, self.route
         assert exchange is not None
-        relay = await self.context.steps.moved(self.record, route.facts, route.named)
+        relay = await self.context.steps.moved(self.record, route.case.facts, route.case.named)
         if relay is None:
             exchange.go_on()
         else:
@@ -177,7 +195,7 @@ class Forward:
 
     def _retry(self, relay: Relay) -> None:
         self.record.detail = "moved"
-        self.route = rerouted(self.route, relay, self.context, self.head)
+        self.route = route_of(self.context, self.head, self.route.case, relay)
         self._kept = False
         self.start()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from exfront.topology import Server, Service
 from exfront.wire.http1.events import Headers, NoBody, RequestHead, ResponseHead
@@ -37,10 +37,10 @@ _TELLING = frozenset({
     b"x-calculatedbetarget", b"x-targetbeserver",
 })  # fmt: skip
 _LOCATIONS = (b"location", b"content-location")
-_LOOKED_AT = HOP_BY_HOP | _TELLING | {*_LOCATIONS, b"www-authenticate", b"content-length"}
-_EDITED = frozenset({*_LOCATIONS, b"www-authenticate", b"content-length"})
+_EDITED = frozenset({*_LOCATIONS, b"set-cookie", b"content-length"})
+_LOOKED_AT = HOP_BY_HOP | _TELLING | _EDITED
 _OPTIONS = frozenset({b"close", b"keep-alive"})
-_CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
+CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -173,11 +173,8 @@ class BackEndUrls:
         return frozenset((host + port).encode("utf-8") for host in hosts for port in ports)
 
 
-def to_client(head: ResponseHead, urls: BackEndUrls, challenge: bytes | None = None) -> bytes:
-    """The field lines of a back end's response for the client, without those of its framing.
-
-    With `challenge` it takes the place of the back end's own challenges: those are for exfront, not for the user.
-    """
+def to_client(head: ResponseHead, urls: BackEndUrls) -> bytes:
+    """The field lines of a back end's response for the client, without those of its framing."""
     kept: list[bytes] = []
     connection: list[bytes] = []
     for line in head.lines:
@@ -185,23 +182,21 @@ def to_client(head: ResponseHead, urls: BackEndUrls, challenge: bytes | None = N
         if name not in _LOOKED_AT:
             kept.append(line.octets)
         elif name in _EDITED:
-            kept.append(_edited(line, head, urls, challenge))
+            kept.append(_edited(line, head, urls))
         elif name == b"connection":
             connection.append(line.value)
-    if challenge is not None:
-        kept.append(field_lines([(b"WWW-Authenticate", challenge)]))
     named = frozenset(tokens(connection)) - PROTECTED - _OPTIONS if connection else None
     return b"".join([each for each in kept if _name_of(each) not in named] if named else kept)
 
 
-def _edited(line: FieldLine, head: ResponseHead, urls: BackEndUrls, challenge: bytes | None) -> bytes:
+def _edited(line: FieldLine, head: ResponseHead, urls: BackEndUrls) -> bytes:
     """A line that does not simply pass, as the client gets it; empty where it does not get it."""
     if line.lower in _LOCATIONS:
         url = urls.public_url(line.value)
         return line.octets if url is line.value else field_lines([(line.name, url)])
     if line.lower == b"content-length":
         return line.octets if describes(head.status, head.framing) else b""
-    return line.octets if line.lower == b"www-authenticate" and challenge is None else b""
+    return b"" if _is_untrusted_field(line.value.partition(b"=")[0].strip(b" \t")) else line.octets  # a Set-Cookie
 
 
 def _name_of(octets: bytes) -> bytes:
@@ -210,11 +205,21 @@ def _name_of(octets: bytes) -> bytes:
 
 def asks_for_connection_logon(head: ResponseHead) -> bool:
     """Whether a 401 offers a scheme that authenticates the connection and not the request (S-HTTP-33)."""
-    return any(scheme in _CONNECTION_SCHEMES for scheme in offered_schemes(head))
+    return any(_offers(line, CONNECTION_SCHEMES) for line in head.lines)
 
 
-def offered_schemes(head: ResponseHead) -> list[bytes]:
-    """The schemes of a response's challenges, in lower case (RFC 9110 section 11.6.1: one line may hold several)."""
-    values = [_QUOTED.sub(b"", line.value) for line in head.lines if line.lower == b"www-authenticate"]
-    members = [member.split(b" ", 1)[0] for member in tokens(values)]
-    return [member for member in members if b"=" not in member]
+def without_challenges(head: ResponseHead, schemes: frozenset[bytes] | None = None) -> ResponseHead:
+    """`head` without the challenges of `schemes` (lower case), or without any: not all of them are for the client."""
+    if schemes is None:
+        lines = [line for line in head.lines if line.lower != b"www-authenticate"]
+    else:
+        lines = [line for line in head.lines if not _offers(line, schemes)]
+    return evolve(head, lines=lines)
+
+
+def _offers(line: FieldLine, schemes: frozenset[bytes]) -> bool:
+    """Whether a challenge of a field line is of one of `schemes` (RFC 9110 section 11.6.1: it may hold several)."""
+    if line.lower != b"www-authenticate":
+        return False
+    members = tokens([_QUOTED.sub(b"", line.value)])
+    return any(member.split(b" ", 1)[0] in schemes for member in members)

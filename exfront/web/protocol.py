@@ -36,6 +36,7 @@ from exfront.web.context import ClientContext
 from exfront.web.deadline import Deadline
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
+from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.request import Request
 from exfront.web.tunnel import Tunnel
@@ -52,9 +53,10 @@ def http_protocol(
     settings: Settings,
     clock: IReactorTime,
     pool: Pool,
+    cookies: RouteCookies,
 ) -> IProtocol:
     """The protocol of one client connection; `session` is closed when the connection ends."""
-    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool))
+    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool, cookies))
 
 
 class _Phase(Enum):

@@ -29,8 +29,9 @@ from exfront.web.context import ClientContext
 from exfront.web.forward import Forward
 from exfront.web.headers import ClientFacts
 from exfront.web.masking import masked
+from exfront.web.passthrough import Passing, passing
 from exfront.web.paths import BadPath, checked
-from exfront.web.route import Route
+from exfront.web.route import Case, Route
 from exfront.web.routes import route_of
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire import basic
@@ -136,11 +137,11 @@ class Request:
 
     def _note(self, route: Route) -> None:
         """What the steps write into the record, where they were taken for a request before this one."""
-        record, identity, mailbox = self.record, route.identity, route.mailbox
-        self._enter(route.client)
-        self._directory = route.directory
-        self._site = route.site
-        record.virtual_directory = route.directory.path
+        record, case = self.record, route.case
+        identity, mailbox, directory = case.identity, case.mailbox, case.directory
+        self._enter(case.client)
+        self._directory, self._site = directory, case.site
+        record.virtual_directory = directory.path
         if identity.account is not None:
             self.context.log_ons.note(record, identity)
         if mailbox is not None:
@@ -148,7 +149,7 @@ class Request:
             record.location = "stale" if mailbox.stale else "cache"
         record.decision = "Relay"
         record.back_end = route.relay.server.name
-        self.body.limit = route.directory.body_limit
+        self.body.limit = directory.body_limit
 
     def _follow(self, route: Route) -> None:
         self._forward = forward = Forward(
@@ -209,21 +210,26 @@ class Request:
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route:
         context, record = self.context, self.record
         identity = await self._identity(directory)
-        keys = directory.mailbox_keys(segments)
-        mailbox = await context.steps.locate(record, identity, keys)
+        named = directory.mailbox_keys(segments)
+        passed = Passing(named)
+        if not named and identity is ANONYMOUS and directory.passes_through:
+            passed = await passing(context.cookies, context.steps, record, self.head, self._client.secure)
+        mailbox = await context.steps.locate(record, identity, passed.keys)
         facts = Facts(
             "http",
             identity,
             mailbox,
             application=directory.application.name,
-            explicit_logon=bool(keys),
+            explicit_logon=bool(named),
             named_server=directory.section.server,
             port=directory.section.back_end_port,
             tls=directory.section.back_end_tls,
         )
         world = context.steps.world()
         relay = context.steps.route(record, facts, world)
-        return route_of(context, self.head, self._client, segments, self._site, directory, world, facts, keys, relay)
+        decisive = segments[: self._site.decisive]
+        case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, passed.cookie)
+        return route_of(context, self.head, case, relay)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")

@@ -7,7 +7,7 @@ them: only the request line differs. Nothing is guessed, each of these is compar
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from exfront.backends.health import Application
 from exfront.decision import Relay
@@ -24,39 +24,22 @@ from exfront.wire.http1.events import RequestFields, RequestHead
 from exfront.wire.http1.write import request_line
 
 
-@define(eq=False)
-class Route:
-    """`segments` are those of the path that decided; `until` is when the log-on must be proven again, in seconds.
+@frozen
+class Case:
+    """What was asked, and what was found out: a client's request in a virtual directory, for a mailbox.
 
-    `named` are the keys that `facts.mailbox` was found by, if it is not the user's own. `section` is the head for the
-    back end behind its first line, `key` says on which connections it may go, `application` where it is counted.
+    `segments` are those of the path that decided. `named` are the keys that `facts.mailbox` was found by, if it is not
+    the user's own. `cookie` is a line for the answers, but for a 401.
     """
 
-    fields: RequestFields
     client: ClientFacts
-    method: bytes
-    authority: bytes
-    segments: tuple[bytes, ...]
-    until: float
-    world: World
     site: VirtualSite
     directory: VirtualDirectory
+    segments: tuple[bytes, ...]
+    world: World
     facts: Facts
-    named: tuple[LookupKey, ...]
-    relay: Relay
-    application: Application
-    key: ConnectionKey
-    terms: Terms
-    section: bytes = field(repr=False)
-    urls: BackEndUrls
-    _prefix: bytes = field(init=False)
-    _whole: bool = field(init=False)  # the path ended with these segments
-
-    def __attrs_post_init__(self) -> None:
-        segments = self.segments
-        # A plain path has no encoded slash: where the first one had, none is the same.
-        self._prefix = b"" if any(b"/" in each for each in segments) else b"/" + b"/".join(segments)
-        self._whole = len(segments) < self.site.decisive or not segments[-1]
+    named: tuple[LookupKey, ...] = ()
+    cookie: bytes = field(default=b"", repr=False)
 
     @property
     def identity(self) -> Identity:
@@ -68,16 +51,45 @@ class Route:
         """The one that is opened."""
         return self.facts.mailbox
 
+
+@define(eq=False)
+class Route:
+    """`until` is when the log-on must be proven again, in seconds of the clock.
+
+    `section` is the head for the back end behind its first line, `key` says on which connections it may go,
+    `application` where it is counted.
+    """
+
+    fields: RequestFields
+    method: bytes
+    authority: bytes
+    case: Case
+    until: float
+    relay: Relay
+    application: Application
+    key: ConnectionKey
+    terms: Terms
+    section: bytes = field(repr=False)
+    urls: BackEndUrls
+    _prefix: bytes = field(init=False)
+    _whole: bool = field(init=False)  # the path ended with the segments that decided
+
+    def __attrs_post_init__(self) -> None:
+        segments = self.case.segments
+        # A plain path has no encoded slash: where the first one had, none is the same.
+        self._prefix = b"" if any(b"/" in each for each in segments) else b"/" + b"/".join(segments)
+        self._whole = len(segments) < self.case.site.decisive or not segments[-1]
+
     def serves(self, head: RequestHead, now: float, world: World, directory: IDirectory) -> bool:
         """Whether all that was decided is so for `head` too, `now` in seconds of the clock."""
         return (
             head.fields is self.fields
             and head.method == self.method
             and now < self.until
-            and world is self.world
+            and world is self.case.world
             and head.authority == self.authority
             and self._same_place(head.path)
-            and (not self.named or directory.cached_find(self.named) is self.facts.mailbox)
+            and self._same_mailbox(directory)
         )
 
     def octets(self, head: RequestHead) -> bytes:
@@ -86,6 +98,10 @@ class Route:
         if not target.startswith(b"/"):  # the absolute form
             target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
         return request_line(head.method, target) + self.section
+
+    def _same_mailbox(self, directory: IDirectory) -> bool:
+        named = self.case.named
+        return not named or directory.cached_find(named) is self.case.facts.mailbox
 
     def _same_place(self, path: bytes) -> bool:
         prefix = self._prefix
@@ -96,6 +112,6 @@ class Route:
         if self._whole:
             return False
         try:
-            return checked(path)[: self.site.decisive] == self.segments
+            return checked(path)[: self.case.site.decisive] == self.case.segments
         except BadPath:
             return False

@@ -34,10 +34,16 @@ def note(record: SessionRecord, authorization: bytes | None, challenges: Headers
 
 
 def proven_here(methods: Collection[str], authorization: bytes | None) -> bool:
-    """Whether exfront itself asks who it is, in a virtual directory with these authentication methods."""
+    """Whether exfront itself asks who it is, in a virtual directory with these authentication methods.
+
+    Where both Basic and passing through are possible the back end is asked for its challenge first: it alone can make
+    one for NTLM.
+    """
     if "anonymous" in methods or "basic" not in methods:
         return False
-    return "passthrough" not in methods or authorization is None or _word(authorization) in _OF_A_REQUEST
+    if "passthrough" not in methods:
+        return True
+    return authorization is not None and _word(authorization) in _OF_A_REQUEST
 
 
 def passed_on(methods: Collection[str], authorization: bytes | None, proxied: bool) -> bytes | None:

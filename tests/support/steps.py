@@ -12,10 +12,13 @@ from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import World
 from exfront.interfaces import IRecordObserver
+from exfront.names import ANY_NAME
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Protocol, Server, Service, Topology
+from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
+from exfront.wire.sealed_cookie import new_key
 from tests.support.dialer import MemoryDialer
 from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
 
@@ -64,11 +67,13 @@ class SmallWorld:
         factory=lambda: MemoryPasswords({name: b"secret-" + name.encode() for name in ("alice", "bob", "carol")})
     )
     pool: Pool = field(init=False)
+    cookies: RouteCookies = field(init=False)
     back_ends: BackEndTable = field(init=False)
     sessions: SessionTable = field(init=False)
     steps: Steps = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.cookies = RouteCookies(ANY_NAME, new_key())
         self.pool = Pool(self.clock, self.limits)
         world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)

@@ -100,7 +100,9 @@ class Conversation:
         self.session = self.world.admit("http", secure=self.secure)
         removed = removed_fields(self.sites, self.removed_headers)
         sites = listener_sites(self.sites, listener, (listener,), removed=removed)
-        protocol = http_protocol(self.session, self.world.steps, sites, listener, settings, self.clock, self.pool)
+        protocol = http_protocol(
+            self.session, self.world.steps, sites, listener, settings, self.clock, self.pool, self.world.cookies
+        )
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)
         self.protocol.makeConnection(self.client)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.topology import Server, Service
 from exfront.web.headers import (
+    CONNECTION_SCHEMES,
     BackEndUrls,
     ClientFacts,
     asks_for_connection_logon,
@@ -15,6 +16,7 @@ from exfront.web.headers import (
     to_back_end,
     to_client,
     trusted_cookies,
+    without_challenges,
 )
 from exfront.wire.http1.events import NO_BODY, Headers, Length, RequestFields, RequestHead, ResponseHead
 from exfront.wire.http1.field_lines import FieldLine
@@ -201,12 +203,13 @@ class TowardTheClientTests(SynchronousTestCase):
         urls = BackEndUrls(Server("be1", "2001:db8::1"), Service(80), b"https://a")
         self.assertEqual(urls.public_url(b"http://[2001:db8::1]/x"), b"https://a/x")
 
-    def test_our_challenge_takes_the_place_of_the_back_ends(self) -> None:
-        headers = ((b"WWW-Authenticate", b"Negotiate"), (b"www-authenticate", b"NTLM"), (b"X", b"y"))
-        self.assertEqual(
-            to_client(response(*headers), self.urls, b'Basic realm="Mail"'),
-            b'X: y\r\nWWW-Authenticate: Basic realm="Mail"\r\n',
-        )
+    def test_challenges_are_taken_away(self) -> None:
+        """S-HTTP-34: all, or those of some schemes; a line that holds several goes whole."""
+        head = response((b"WWW-Authenticate", b'Basic realm="a, NTLM"'), (b"www-authenticate", b"NTLM"), (b"X", b"y"))
+        self.assertEqual(without_challenges(head).headers, ((b"X", b"y"),))
+        self.assertEqual(without_challenges(head, CONNECTION_SCHEMES).headers, (head.headers[0], (b"X", b"y")))
+        several = response((b"WWW-Authenticate", b'Basic realm="a", NTLM'))
+        self.assertEqual(without_challenges(several, CONNECTION_SCHEMES).headers, ())
 
     def test_challenges_that_log_a_connection_on_are_known(self) -> None:
         """S-HTTP-33: Negotiate and NTLM, not Basic."""

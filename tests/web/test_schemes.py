@@ -61,7 +61,7 @@ class TreatmentTests(SynchronousTestCase):
             (("basic",), None, True), (("basic",), b"Basic eDp5", True), (("basic",), b"NTLM TlRM", True),
             (("anonymous",), b"Basic eDp5", False), (("anonymous",), None, False),
             (("passthrough",), None, False), (("passthrough",), b"NTLM TlRM", False),
-            (("basic", "passthrough"), None, True), (("basic", "passthrough"), b"bAsIc eDp5", True),
+            (("basic", "passthrough"), None, False), (("basic", "passthrough"), b"bAsIc eDp5", True),
             (("basic", "passthrough"), b"Bearer x", True), (("basic", "passthrough"), b"Negotiate YII", False),
         ):  # fmt: skip
             self.assertEqual(proven_here(methods, authorization), here, (methods, authorization))
