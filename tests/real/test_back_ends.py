@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import http.client
 import imaplib
-import json
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.operate.control_client import ask
 from tests.support.clients import PATIENCE, basic, get, imap4_log_in
 from tests.support.exfront import ExFront
 from tests.support.mail_site import LIMITS, LISTENERS, shared
@@ -24,7 +22,6 @@ from tests.support.process import temporary_folder, wait_until
 _LISTENERS = {name: LISTENERS[name] for name in ("imap-clear", "http")}
 _OUT = "left alone after failed connections"
 _AT_A_TIME = 8
-_TIME = 30.0
 
 
 class _Case(SynchronousTestCase):
@@ -46,10 +43,11 @@ class _Case(SynchronousTestCase):
         wait_until(self.socket.exists, "the control socket")
         return self.front
 
-    def ask(self, *argv: str) -> Any:
-        """What exfrontctl, a process of its own, prints as JSON."""
-        command = [sys.executable, "-m", "exfront.control", *argv, "--json", "--socket", str(self.socket)]
-        return json.loads(subprocess.run(command, capture_output=True, timeout=_TIME, check=False).stdout)
+    def ask(self, command: str, **members: str) -> Any:
+        """What the daemon tells exfrontctl."""
+        answer = ask(self.socket, command, members)
+        self.assertTrue(answer.ok, answer.error)
+        return answer.result
 
     def state(self, application: str, server: str = "chicago") -> dict[str, Any]:
         """One row of ``exfrontctl backends``; empty where there is none."""
@@ -108,7 +106,7 @@ class DeadServerTests(_Case):
         self.assertIn(f"port={chicago.apache.http}", shown["error"])
         self.assertEqual(self.state("imap4")["state"], "healthy")
         user = self.users["chicago"]
-        because = self.ask("explain", "http", user.name, "--url", "https://mail.fourthcoffee.com/exchange/")
+        because = self.ask("explain", protocol="http", login=user.name, url="https://mail.fourthcoffee.com/exchange/")
         (health,) = (each for each in because["decision"]["because"] if each["rule"] == "health")
         self.assertEqual(health["values"][0], "out")
         chicago.start()
