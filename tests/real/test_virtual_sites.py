@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from typing import Any
 
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.clients import get, run
-from tests.support.exfront import ExFront
+from tests.support.exfront import ExFront, toml
 from tests.support.mail_site import LIMITS, PUBLIC_NAME, MailSite, shared
 from tests.support.nginx import Nginx
 from tests.support.process import remove, temporary_folder
@@ -125,7 +126,35 @@ class SiteTests(_Case):
             self.assertEqual(web["site_because"], "its host name")
 
 
+class AddressTests(_Case):
+    def test_one_listener_two_addresses(self) -> None:
+        """S-HTTP-4: a listener on every address; the one that the client connected to says which site, TLS or not."""
+        site = shared()
+        listeners = {name: {"protocol": "http", "tls": tls} for name, tls in (("clear", "none"), ("tls", "implicit"))}
+        front = ExFront(temporary_folder("front"), site.settings(), listeners, "0.0.0.0")
+        self.addCleanup(front.daemon.kill)
+        inner = {"name": "inner", "public_name": "inner.fourthcoffee.com", **_public("dallas")}
+        outer = {"name": "outer", "public_name": PUBLIC_NAME, **_public("chicago")}
+        bound = [f"127.0.0.33:{front.ports[name]}" for name in listeners]
+        sections = tomllib.loads(front.configuration.read_text())
+        front.configuration.write_text(toml({**sections, "virtual_site": [outer, {**inner, "listeners": bound}]}))
+        front.start()
+        for listener, scheme in (("clear", "http"), ("tls", "https")):
+            for address, words in (("127.0.0.33", "folders on dallas"), ("127.0.0.34", "folders on chicago")):
+                url = f"{scheme}://{address}:{front.ports[listener]}/public/"
+                self.assertIn(words, run("curl", "--silent", "--insecure", "--max-time", "20", url).output, url)
+
+
 class DirectoryTests(_Case):
+    def test_port_and_tls_of_a_directory(self) -> None:
+        """S-ROUTE-8: verified as elsewhere, where the server's own port is another one."""
+        site = shared()
+        chicago = site.chicago.section(http=site.dallas.apache.http)
+        more = {"back_end_port": site.chicago.apache.https, "back_end_tls": "implicit"}
+        sites = [{"name": "x", "public_name": PUBLIC_NAME, **_public("chicago", **more)}]
+        front = self.started({"http": {"protocol": "http"}}, server=[chicago], virtual_site=sites)
+        self.assertIn("folders on chicago", self.curl(front, "http", "x", "/public/").body)
+
     def test_redirection_addresses_and_the_log(self) -> None:
         """S-HTTP-22, S-AUTH-12, S-OPS-15: 301 to TLS, 403 by address, and each with its sub-status in the log."""
         directories = [
