@@ -1,4 +1,4 @@
-"""Active Directory with Exchange's attributes: which of them mean what (exchange.md is the source of each rule).
+"""Active Directory with Exchange's attributes: which of them mean what.
 
 Everything about servers and databases beyond "whose is this database" is topology, not here.
 """

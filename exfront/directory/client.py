@@ -1,4 +1,4 @@
-"""One LDAP connection, on ldaptor: TLS first, every wait bounded, what comes in checked before it is decoded.
+"""One LDAP connection: TLS first, every wait bounded, what comes in checked before it is decoded.
 
 Nothing but this module, ldap_protocol.py, messages.py and lab/ knows ldaptor. What goes out of it are own values:
 `Entry`, `SearchAnswer`, `BindResult`, and the closed list of errors.py.
@@ -24,6 +24,8 @@ from exfront.directory.filters import Scope, Search
 from exfront.directory.framing import BadFrame
 from exfront.directory.ldap_protocol import LdapProtocol
 from exfront.directory.root_dse import ROOT_SEARCH, RootDse
+from exfront.directory.search_answers import Controls, SearchDone, SearchReference
+from exfront.directory.search_request import page_control, page_cookie, search_request
 from exfront.secret import Secret
 
 _T = TypeVar("_T")
@@ -117,7 +119,7 @@ class Connection:
         secured = self.protocol.upgrade(context)
         await self._within(self._times.ldap_tls_time, secured, "TLS handshake")
 
-    async def bind(self, dn: str, secret: Secret, controls: messages.Controls | None = None) -> BindResult:
+    async def bind(self, dn: str, secret: Secret, controls: Controls | None = None) -> BindResult:
         """A simple bind; only one at a time, and nothing else with it (RFC 4511 section 4.2.1).
 
         Without an answer, for whatever reason, the connection is closed: who is bound there is not known (S-AUTH-2).
@@ -139,14 +141,14 @@ class Connection:
 
     async def search(self, search: Search) -> SearchAnswer:
         """At most two entries (S-DIR-8). Many searches may run at once. Raises `DirectoryError`."""
-        request = messages.search_request(search, self._times.ldap_search_time)
+        request = search_request(search, self._times.ldap_search_time)
         return await self._answer(request, None, _Collector(self.name, search.scope))
 
     async def page(self, search: Search, size: int, cookie: bytes = b"") -> Page:
         """One page of all that `search` finds (RFC 2696), of at most `size` entries. Raises `DirectoryError`."""
-        request = messages.search_request(search, self._times.ldap_search_time, size=0)
+        request = search_request(search, self._times.ldap_search_time, size=0)
         collector = _Collector(self.name, search.scope, size)
-        answer = await self._answer(request, messages.page_control(size, cookie), collector)
+        answer = await self._answer(request, page_control(size, cookie), collector)
         if not answer.complete:
             raise ServerFault(_SIZE_LIMIT_EXCEEDED, f"{self.name} a page over its size, or cut short")
         return Page(answer.entries, collector.cookie)
@@ -162,7 +164,7 @@ class Connection:
             self.protocol.abandon(collector.message_id)
             collector.fail(Failure(why))
 
-    async def _answer(self, request: Any, controls: messages.Controls | None, collector: _Collector) -> SearchAnswer:
+    async def _answer(self, request: bytes, controls: Controls | None, collector: _Collector) -> SearchAnswer:
         self._check_alive()
         collector.message_id = self.protocol.search(request, controls, collector.take, collector.fail)
         collector.too_many = lambda: self.protocol.abandon(collector.message_id)
@@ -260,18 +262,18 @@ class _Collector:
         self._references = 0
         self._complete = True
 
-    def take(self, answer: Any, controls: messages.Controls | None = None) -> bool:
+    def take(self, answer: Any, controls: Controls | None = None) -> bool:
         """One message; True after the last one."""
-        if isinstance(answer, pureldap.LDAPSearchResultEntry):
-            self._add(messages.entry(answer))
+        if isinstance(answer, Entry):
+            self._add(answer)
             return False
-        if isinstance(answer, pureldap.LDAPSearchResultReference):
+        if isinstance(answer, SearchReference):
             self._references += 1
             return False
-        if not isinstance(answer, pureldap.LDAPSearchResultDone):
+        if not isinstance(answer, SearchDone):
             raise BadFrame("not a search's answer")
-        self.cookie = messages.page_cookie(controls)
-        self._finish(answer.resultCode, messages.text(answer))
+        self.cookie = page_cookie(controls)
+        self._finish(answer.code, messages.printable(answer.message))
         return True
 
     def fail(self, failure: Failure) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -28,6 +29,7 @@ _TYPE = re.compile(r" *([A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)*) *= *")
 _VALUE = re.compile(r'(?:\\[0-9A-Fa-f]{2}|\\[^0-9A-Fa-f\0]|[^\\,+";<>\0])*', re.DOTALL)
 
 
+@lru_cache(1024)  # the same databases and servers come again with each mailbox
 def parse(text: str) -> tuple[Rdn, ...]:
     """The steps of a name, its own first; the empty name has none. Raises `BadName`."""
     steps: list[Rdn] = []
@@ -43,6 +45,7 @@ def parse(text: str) -> tuple[Rdn, ...]:
     return tuple(steps)
 
 
+@lru_cache(4096)  # asked for several times in one log-on
 def normalised(text: str) -> str:
     """A key that is equal for two spellings of one name: spaces, escapes and case do not count. Raises `BadName`."""
     return ",".join(f"{step.type}={_escape(' '.join(step.value.casefold().split()))}" for step in parse(text))

@@ -1,7 +1,7 @@
 """Cuts the octets from a directory server into LDAP messages, and refuses what must not reach a decoder (S-DIR-8).
 
 Sans-I/O. Only the envelopes are read here (RFC 4511 section 5.1: BER, definite lengths): that a message is complete,
-not too long, not too deep, not of too many elements. What it means is the decoder's business.
+not too long, and to `check` not too deep, not of too many elements. What it means is the decoder's business.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ class Frames:
         while (end := self._end()) is not None:
             message = bytes(self._buffer[:end])
             del self._buffer[:end]
-            _check(message)
             yield message
 
     def _end(self) -> int | None:
@@ -73,8 +72,8 @@ def _length(data: bytes | bytearray, position: int) -> tuple[int, int] | None:
     return begin, int.from_bytes(data[position + 1 : begin])
 
 
-def _check(message: bytes) -> None:
-    """Walk through all elements of a whole message. Raises `BadFrame`."""
+def check(message: bytes) -> None:
+    """Walk through all elements of a whole message, before ldaptor reads it. Raises `BadFrame`."""
     ends = [len(message)]
     position = elements = 0
     while ends:

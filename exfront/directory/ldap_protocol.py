@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
-from exfront.directory import messages
+from exfront.directory import messages, search_answers, search_request
 from exfront.directory.errors import BadCertificate, ConnectionLost, DirectoryError
 from exfront.directory.framing import BadFrame, Frames, message_id, operation
 from exfront.net import tls
@@ -26,7 +26,7 @@ _LAST_MESSAGE_ID = 2**31 - 1  # RFC 4511 section 4.1.1; ldaptor's own counter pa
 
 @implementer(IHandshakeListener)
 class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
-    """ldaptor's client, but for what building.md lists: framing, message ids, notices, StartTLS and losses are own."""
+    """ldaptor's client, but framing, message ids, searches, notices, StartTLS and losses are own."""
 
     def __init__(self, name: str, lost: Callable[[DirectoryError], None], heard: Callable[[], None]) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
                 if self._abandoned and message_id(message) in self._abandoned:
                     self._late(message)
                 else:
-                    self.handle(messages.decode(message))
+                    self.handle(search_answers.read(message) or messages.decode(message))
                 if self._fault is not None:
                     return
             if self._upgrading and self._frames.pending:
@@ -70,7 +70,7 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
             self.abort(ConnectionLost(f"{self._name} broke the protocol: {text}"))
 
     def handle(self, msg: Any) -> None:
-        """Give an answer to who waits for it; an unknown id breaks the protocol."""
+        """Give an answer to who waits for it, a `SearchMessage` or ldaptor's; an unknown id breaks the protocol."""
         if msg.id == 0:
             self.unsolicitedNotification(msg.value)
             return
@@ -85,14 +85,18 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
 
     def search(
         self,
-        request: Any,
-        controls: messages.Controls | None,
+        request: bytes,
+        controls: search_answers.Controls | None,
         take: Callable[..., bool],
         fail: Callable[[Failure], None],
     ) -> int:
         """Write a search; its message id. `take` gets each answer and its controls, True ends the search."""
-        self.send_multiResponse_ex(request, controls, take).addErrback(fail)
-        return self._last_id
+        identifier = self._next_id()
+        waiting: Deferred[None] = Deferred()
+        waiting.addErrback(fail)
+        self.onwire[identifier] = (waiting, True, take, (), {})
+        self.transport.write(search_request.message(identifier, request, controls))
+        return identifier
 
     def abandon(self, identifier: int) -> None:
         """Tell the server that nobody waits for this answer; what still comes of it is dropped unread.
@@ -147,7 +151,7 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
         self.transport.startTLS(context)
         return self.handshake()
 
-    def bind_request(self, dn: str, secret: Secret, controls: messages.Controls | None = None) -> Deferred[Any]:
+    def bind_request(self, dn: str, secret: Secret, controls: search_answers.Controls | None = None) -> Deferred[Any]:
         """Write a bind. The password lives in no variable that a traceback could hold."""
         return self.send(  # type: ignore[no-any-return]
             pureldap.LDAPBindRequest(dn=dn.encode("utf-8"), auth=secret.reveal()), controls
@@ -172,5 +176,8 @@ class LdapProtocol(LDAPClient):  # type: ignore[misc]  # ldaptor has no types
         return ConnectionLost(f"{self._name} lost: {type(reason.value).__name__}")
 
     def _send(self, op: Any, controls: Any = None) -> Any:
+        return pureldap.LDAPMessage(op, controls=controls, id=self._next_id())
+
+    def _next_id(self) -> int:
         self._last_id = self._last_id % _LAST_MESSAGE_ID + 1
-        return pureldap.LDAPMessage(op, controls=controls, id=self._last_id)
+        return self._last_id

@@ -8,7 +8,7 @@ from ldaptor.ldapfilter import parseFilter
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
-from exfront.directory.messages import encode
+from exfront.directory.search_request import encode
 
 _VALUES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
 
@@ -38,7 +38,7 @@ class EncodeTests(SynchronousTestCase):
     """`encode` never reads text; ldaptor's parser does, and both must agree."""
 
     def test_present(self) -> None:
-        self.assertEqual(encode(Present("objectClass")).toWire(), parseFilter("(objectClass=*)").toWire())
+        self.assertEqual(encode(Present("objectClass")), parseFilter("(objectClass=*)").toWire())
 
     @given(_VALUES, _VALUES)
     @settings(deadline=None, max_examples=50)
@@ -46,11 +46,9 @@ class EncodeTests(SynchronousTestCase):
         """S-AUTH-3: no value changes the structure of the filter."""
         value: Filter = AllOf((Equals("objectClass", "user"), AnyOf((Equals("mail", first), Equals("uid", second)))))
         encoded = encode(value)
-        self.assertEqual(encoded[1][0].assertionValue.value, first)
-        self.assertEqual(len(encoded.data), 2)
-        self.assertEqual(len(encoded[1].data), 2)
+        self.assertIn(b"\x04" + bytes((len(first.encode()),)) + first.encode(), encoded)
         if (first + second).isprintable() and " " not in first + second:  # ldaptor's parser changes white space
-            self.assertEqual(encoded.toWire(), parseFilter(str(value)).toWire())
+            self.assertEqual(encoded, parseFilter(str(value)).toWire())
 
     def test_octets_of_a_nul(self) -> None:
-        self.assertIn(b"a\0b", encode(Equals("uid", "a\0b")).toWire())
+        self.assertIn(b"a\0b", encode(Equals("uid", "a\0b")))

@@ -8,7 +8,7 @@ from ldaptor.protocols import pureldap
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
-from exfront.directory.framing import BadFrame, Frames, operation
+from exfront.directory.framing import BadFrame, Frames, check, operation
 
 _DONE = pureldap.LDAPMessage(pureldap.LDAPSearchResultDone(resultCode=0), id=7).toWire()
 _ENTRY = pureldap.LDAPMessage(pureldap.LDAPSearchResultEntry("cn=a", [("mail", ["x" * 200])]), id=7).toWire()
@@ -19,6 +19,14 @@ def _element(tag: int, content: bytes) -> bytes:
     if length < 0x80:
         return bytes((tag, length)) + content
     return bytes((tag, 0x84)) + length.to_bytes(4) + content
+
+
+def _checked(data: bytes) -> list[bytes]:
+    """The messages in `data`, each looked through."""
+    messages = list(Frames().feed(data))
+    for message in messages:
+        check(message)
+    return messages
 
 
 class FramesTests(SynchronousTestCase):
@@ -49,7 +57,7 @@ class FramesTests(SynchronousTestCase):
         value = b"x" * (limits.LDAP_PDU_OCTETS - 12)
         message = _element(0x30, _element(0x04, value))
         self.assertEqual(len(message), limits.LDAP_PDU_OCTETS)
-        self.assertEqual(list(Frames().feed(message)), [message])
+        self.assertEqual(_checked(message), [message])
         with self.assertRaises(BadFrame):
             list(Frames().feed(_element(0x30, _element(0x04, value + b"x"))))
 
@@ -65,21 +73,21 @@ class FramesTests(SynchronousTestCase):
             b"\x30\x01\x02",
         ):
             with self.assertRaises(BadFrame, msg=data):
-                list(Frames().feed(data))
+                _checked(data)
 
     def test_nesting_is_bounded(self) -> None:
         """S-DIR-8: elements nested over 16 deep are refused."""
         message = b""
         for _ in range(limits.LDAP_PDU_DEPTH):
             message = _element(0x30, message)
-        self.assertEqual(list(Frames().feed(message)), [message])
+        self.assertEqual(_checked(message), [message])
         with self.assertRaises(BadFrame):
-            list(Frames().feed(_element(0x30, message)))
+            _checked(_element(0x30, message))
 
     def test_elements_are_bounded(self) -> None:
         """S-DIR-8: so are elements in number, since ldaptor's time grows with their square."""
         with self.assertRaises(BadFrame):
-            list(Frames().feed(_element(0x30, b"\x04\x00" * limits.LDAP_PDU_ELEMENTS)))
+            _checked(_element(0x30, b"\x04\x00" * limits.LDAP_PDU_ELEMENTS))
 
     @given(st.binary(max_size=60))
     @settings(deadline=None)
@@ -87,6 +95,7 @@ class FramesTests(SynchronousTestCase):
         for octets in (data, _element(0x30, data)):
             try:
                 for message in Frames().feed(octets):
+                    check(message)
                     operation(message)
             except BadFrame:
                 pass
