@@ -19,6 +19,7 @@ from exfront import limits
 from exfront.config.directory import DirectorySection
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
+from exfront.directory.active_directory import ActiveDirectory
 from exfront.directory.ask import look_up
 from exfront.directory.cache import Cache
 from exfront.directory.entry import Entry
@@ -32,6 +33,8 @@ _BASE = "dc=fourthcoffee,dc=com"
 _LOCATES = 50_000
 _ROUNDS = 5
 _AT_ONCE = 5_000
+_SERVERS = tuple(f"SERVER{number}" for number in range(50))
+_SCHEMA = ActiveDirectory("mailHost", lambda database: _SERVERS[hash(database) % len(_SERVERS)])
 
 
 def main() -> None:
@@ -91,16 +94,24 @@ def _hold(cache: Cache, keys: Sequence[LookupKey], mailbox: Mailbox) -> None:
 
 
 def _mailbox(number: int) -> Mailbox:
-    return Mailbox(
-        dn=f"CN=User Number {number},OU=Sales,OU=Chicago,DC=fourthcoffee,DC=com",
-        account_id=f"{number:032x}",
-        account_name=f"user{number}",
-        upn=f"user{number}@fourthcoffee.com",
-        alias=f"user{number}",
-        addresses=(f"user{number}@fourthcoffee.com", f"u.{number}@fourthcoffee.com"),
-        home_server="chicago",
-        sid=f"S-1-5-21-1004336348-1177238915-682003330-{number}",
-    )
+    """Read as a search's answer is; the topology knows the owner of the database."""
+    name = f"user{number}"
+    database = f"CN=Database {number % 50},CN=Databases,CN=Group,CN=Org,CN=Microsoft Exchange,{_BASE}"
+    found = entry(f"CN=User Number {number},OU=Sales,OU=Chicago,{_BASE}", {
+        "objectGUID": [number.to_bytes(16)], "sAMAccountName": [name], "mailNickname": [name],
+        "objectSid": [b"\x01\x05\0\0\0\0\0\x05" + number.to_bytes(20)],
+        "userPrincipalName": [f"{name}@fourthcoffee.com"], "userAccountControl": ["512"],
+        "accountExpires": ["9223372036854775807"], "badPwdCount": ["0"], "pwdLastSet": ["132514848000000000"],
+        "proxyAddresses": [f"SMTP:{name}@fourthcoffee.com", f"smtp:u.{number}@fourthcoffee.com", f"X400:s={name};"],
+        "homeMDB": [database],
+    })  # fmt: skip
+    mailbox = _finish(_SCHEMA.mailbox(found, _no_fetch, None))
+    assert isinstance(mailbox, Mailbox)
+    return mailbox
+
+
+async def _no_fetch(name: str, attributes: tuple[str, ...]) -> Entry | None:
+    raise AssertionError(name)
 
 
 def _single_flight() -> None:

@@ -74,13 +74,14 @@ class ActiveDirectory:
         off = switched_off(entry.attributes.get("protocolsettings", ()), entry.number("msExchOmaAdminWirelessEnable"))
         if trace is not None and off:
             trace.add("protocols switched off", *sorted(off))
+        name, addresses = entry.text("sAMAccountName"), _addresses(entry)
         return Mailbox(
             dn=entry.name(),
             account_id=entry.octets("objectGUID").hex() or dn.normalised(entry.name()),
-            account_name=entry.text("sAMAccountName"),
-            upn=entry.text("userPrincipalName"),
-            alias=entry.text("mailNickname"),
-            addresses=_addresses(entry),
+            account_name=name,
+            upn=_shared(entry.text("userPrincipalName"), addresses),
+            alias=_shared(entry.text("mailNickname"), (name,)),
+            addresses=addresses,
             home_server=await self._home_server(entry, fetch, trace),
             disabled=bool(entry.number("userAccountControl") & _ACCOUNT_DISABLED),
             switched_off=off,
@@ -127,6 +128,11 @@ class ActiveDirectory:
 def _number_or_none(entry: Entry, name: str) -> int | None:
     """None where the directory does not tell: a global catalog, or no right to read it."""
     return entry.number(name) if entry.octets(name) else None
+
+
+def _shared(text: str, known: tuple[str, ...]) -> str:
+    """The same text, in memory once where it is one of `known`: mailboxes are held by the hundred thousand."""
+    return known[known.index(text)] if text in known else text
 
 
 def _addresses(entry: Entry) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 _SEPARATOR = re.compile(rb"\xc2?\xa7")
 _OFF = b"0"
+_NOTHING: frozenset[str] = frozenset()  # one for all mailboxes: each empty set would take 216 octets
 _NO_OMA = 0x2  # Outlook Mobile Access
 _NO_ACTIVESYNC = 0x4  # user-initiated synchronisation
 
@@ -21,7 +22,7 @@ def switched_off(protocol_settings: Iterable[bytes], wireless: int) -> frozenset
         names.add("activesync")
     if wireless & _NO_OMA:
         names.add("oma")
-    return frozenset(names)
+    return frozenset(names) if names else _NOTHING
 
 
 def _read(value: bytes) -> tuple[str, bool]:

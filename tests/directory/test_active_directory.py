@@ -67,6 +67,16 @@ class AccountTests(ActiveDirectoryTests):
         )
         self.assertEqual(mailbox, Mailbox(_DN, "f001", "bob", "bob@x", "bberg"))
 
+    def test_texts_that_an_entry_repeats_are_held_once(self) -> None:
+        """100,000 mailboxes are held: alias and account name, UPN and primary address are mostly the same."""
+        mailbox = self.read(
+            sAMAccountName=["bob"], mailNickname=["bob"], userPrincipalName=["bob@x"], mail=["bob@x"],
+            proxyAddresses=["smtp:b@x", "SMTP:bob@x"],
+        )  # fmt: skip
+        self.assertIs(mailbox.alias, mailbox.account_name)
+        self.assertIs(mailbox.upn, mailbox.addresses[0])
+        self.assertIs(mailbox.switched_off, self.read().switched_off)
+
     def test_account_id_without_guid_is_the_normalised_dn(self) -> None:
         """S-AUTH-4: an account has one id, however its DN is spelled."""
         self.assertEqual(self.read().account_id, r"cn=berg\, bob,ou=staff,dc=x")

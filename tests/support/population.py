@@ -17,8 +17,8 @@ SERVICE_DN = f"cn=exfront,cn=Users,{BASE}"
 SERVICE_PASSWORD = "service-password"
 SERVERS = ("chicago", "dallas")
 
-_ORGANIZATION = f"cn=Fourth Coffee,cn=Microsoft Exchange,cn=Services,cn=Configuration,{BASE}"
-_GROUP = f"cn=First Administrative Group,cn=Administrative Groups,{_ORGANIZATION}"
+ORGANISATION = f"cn=Fourth Coffee,cn=Microsoft Exchange,cn=Services,cn=Configuration,{BASE}"
+GROUP = f"cn=First Administrative Group,cn=Administrative Groups,{ORGANISATION}"
 _LEGACY = "/o=Fourth Coffee/ou=First Administrative Group"
 _ENABLED, _DISABLED = "512", "514"
 
@@ -157,7 +157,7 @@ class Population:
 
     def ldif(self) -> bytes:
         """The whole directory, parents before children."""
-        return b"".join(_record(dn, attributes) for dn, attributes in self.entries())
+        return b"".join(record(dn, attributes) for dn, attributes in self.entries())
 
     def entries(self) -> Iterator[tuple[str, Attributes]]:
         """DN and attributes of each entry."""
@@ -184,11 +184,11 @@ def population(users: int = 20, servers: Sequence[str] = SERVERS) -> Population:
 
 
 def _home(home: str, server: str) -> Attributes:
-    store = f"CN=Mailbox Store ({server}),CN=First Storage Group,CN=InformationStore,CN={server},CN=Servers,{_GROUP}"
+    store = f"CN=Mailbox Store ({server}),CN=First Storage Group,CN=InformationStore,CN={server},CN=Servers,{GROUP}"
     name = f"{_LEGACY}/cn=Configuration/cn=Servers/cn={server}"
     return {
         "store": {"homeMDB": [store], "msExchHomeServerName": [name]},
-        "database": {"homeMDB": [f"CN=Database {server},CN=Databases,{_GROUP}"]},
+        "database": {"homeMDB": [f"CN=Database {server},CN=Databases,{GROUP}"]},
         "server_name": {"msExchHomeServerName": [name]},
         "host": {"mailHost": [server]},
     }[home]
@@ -196,21 +196,21 @@ def _home(home: str, server: str) -> Attributes:
 
 def _configuration(servers: Sequence[str]) -> Iterator[tuple[str, Attributes]]:
     """The configuration partition, as far as home servers need it; here below the base, in AD beside it."""
-    parts = _GROUP.removesuffix(f",{BASE}").split(",")
+    parts = GROUP.removesuffix(f",{BASE}").split(",")
     classes = (
         "configuration", "container", "msExchConfigurationContainer", "msExchOrganizationContainer",
         "msExchAdminGroupContainer", "msExchAdminGroup",
     )  # fmt: skip
     for depth, name in enumerate(classes, 1):
         yield _named(",".join([*parts[-depth:], BASE]), name)
-    yield _named(f"cn=Servers,{_GROUP}", "msExchServersContainer")
-    yield _named(f"cn=Databases,{_GROUP}", "container")
+    yield _named(f"cn=Servers,{GROUP}", "msExchServersContainer")
+    yield _named(f"cn=Databases,{GROUP}", "container")
     for server in servers:
         yield from _server(server)
 
 
 def _server(server: str) -> Iterator[tuple[str, Attributes]]:
-    dn = f"cn={server},cn=Servers,{_GROUP}"
+    dn = f"cn={server},cn=Servers,{GROUP}"
     host = f"{server}.{DNS_DOMAIN}"
     more = {"networkAddress": [f"ncacn_ip_tcp:{host}", f"netbios:{server}"], "versionNumber": ["7226"]}
     yield _named(dn, "msExchExchangeServer", more)
@@ -219,14 +219,15 @@ def _server(server: str) -> Iterator[tuple[str, Attributes]]:
     yield _named(group, "msExchStorageGroup")
     owner = {"msExchOwningServer": [dn]}
     yield _named(f"cn=Mailbox Store ({server}),{group}", "msExchPrivateMDB", owner)
-    yield _named(f"cn=Database {server},cn=Databases,{_GROUP}", "msExchPrivateMDB", owner)
+    yield _named(f"cn=Database {server},cn=Databases,{GROUP}", "msExchPrivateMDB", owner)
 
 
 def _named(dn: str, object_class: str, more: Attributes | None = None) -> tuple[str, Attributes]:
     return dn, {"objectClass": [object_class], "cn": [dn.partition(",")[0].partition("=")[2]], **(more or {})}
 
 
-def _record(dn: str, attributes: Attributes) -> bytes:
+def record(dn: str, attributes: Attributes) -> bytes:
+    """An entry of an LDIF."""
     lines = [_line("dn", dn)]
     lines += [_line(name, value) for name, values in attributes.items() for value in values]
     return b"".join(lines) + b"\n"
