@@ -69,17 +69,22 @@ async def _rates(site: Site, reactor: Any) -> None:
         f"  {'a second':>9}{'CPU µs each':>13}{'p50 ms':>9}{'p99 ms':>9}"
         f"{'most at once':>14}{'at the end':>12}{'refused':>9}"
     )
-    first, best = await _warm(log_ons), 0
-    for rate in _RATES:
+    first, best, failed = await _warm(log_ons), 0, 0
+    for rate in (rate for rate in _RATES for _ in range(2)):  # a second try: the machine may have done something else
+        if rate == best:
+            continue
         step = await _step(log_ons, reactor, rate, first)
         first += int(rate * _SECONDS)
         print(
             f"  {step.rate:>9}{step.cpu * 1e6:>13.0f}{step.middle * 1e3:>9.1f}{step.last * 1e3:>9.0f}"
             f"{step.most:>14}{step.waiting:>12}{step.refused:>9}"
         )
-        if not step.holds:
+        if step.holds:
+            best = rate
+        elif failed == rate:
             break
-        best = rate
+        else:
+            failed = rate
     print(f"  highest rate without a growing queue: {best} a second")
     await log_ons.core.stop()
 

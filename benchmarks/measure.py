@@ -6,6 +6,7 @@ middle and largest figure with its ratio to the peer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import threading
@@ -83,6 +84,7 @@ def _own_seconds(pid: int) -> float:
 def _tree(pid: int) -> list[int]:
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += _tree(int(child))
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            for child in (task / "children").read_text().split():
+                found += _tree(int(child))
     return found
