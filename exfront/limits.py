@@ -26,7 +26,9 @@ SOCKET_PATH_OCTETS = 100  # of a Unix socket's path: the kernel takes 107
 CHECK_TIME = 30.0  # for everything; what has no answer by then is an error
 CHECK_TOPOLOGY_TIME = 15.0  # of that; the rest is judged by what it names, and needs time too
 CHECK_BACK_ENDS = 20  # looked at side by side; a directory may name hundreds
-CHECK_SAMPLE = 200  # users that are read for missing home servers and double addresses
+CHECK_SAMPLE = 200  # users of each directory server that are read for missing home servers and double addresses
+CHECK_QUESTIONS = 20  # addresses asked for at the same time
+CHECK_LAST_QUESTION = 10.0  # before the end of CHECK_TIME none is asked any more: a search may take 5 s
 CERTIFICATE_WARNING_DAYS = 30  # S-ROUTE-8: said that long before it expires
 CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops at 300 s
 

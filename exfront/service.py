@@ -23,7 +23,7 @@ from exfront.backends.allowed import AllowList
 from exfront.backends.dial import Dialer
 from exfront.backends.probe import Prober, targets
 from exfront.backends.table import BackEndTable
-from exfront.check import Checks
+from exfront.check.checks import Checks
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.directory.lookup import Directory

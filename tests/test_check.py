@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
@@ -16,10 +16,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from exfront import limits
-from exfront.check import Checks
+from exfront.check.checks import Checks
+from exfront.check.directory import DirectoryCheck
+from exfront.check.users import UserCheck
 from exfront.config.kinds import LdapUrl
 from exfront.config.load import load
 from exfront.config.settings import Settings
+from exfront.directory.client import Page, SearchAnswer
+from exfront.directory.entry import Entry
+from exfront.directory.filters import Search
 from exfront.directory.root_dse import RootDse
 from exfront.directory.schemas import schema
 from exfront.facts import World
@@ -29,9 +34,10 @@ from exfront.topology import Topology
 from tests.support.configuration import SMALLEST, read
 from tests.support.dialer import MemoryDialer
 from tests.support.exfront import toml
-from tests.support.population import BASE, DNS_DOMAIN, DOMAIN
+from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, population
 from tests.support.process import free_port, remove, temporary_folder
-from tests.support.slapd import new_site, shared_site
+from tests.support.searches import entry
+from tests.support.slapd import new_site, shared_site, site_of
 
 
 class _Greeter(Protocol):
@@ -123,8 +129,37 @@ class DirectoryTests(_CheckCase):
         (found,) = (text for text in self.of(await self.rows(self.settings()), "warning") if "belongs to" in text)
         self.assertEqual(
             found,
-            f"users: smtp:twins@{DNS_DOMAIN} belongs to cn=twin1,ou=Staff,{BASE} and cn=twin2,ou=Staff,{BASE}",
+            f"users: twins@{DNS_DOMAIN} belongs to cn=twin1,ou=Staff,{BASE} and cn=twin2,ou=Staff,{BASE}",
         )
+
+    async def test_an_address_is_asked_for_beyond_the_users_that_are_looked_at(self) -> None:
+        """S-AUTH-5: its other owner is the last of 260, and 200 are looked at."""
+        shared = f"smtp:sales@{DNS_DOMAIN}"
+        people = population(260)
+        users = (evolve(people.users[0], more_addresses=(shared,)), *people.users[1:-1],
+                 evolve(people.users[-1], more_addresses=(shared,)))  # fmt: skip
+        self.site = site_of(evolve(people, users=users))
+        self.addCleanup(self.site.close)
+        rows = await self.rows(self.settings())
+        self.assertIn("users: 200 looked at", self.of(rows, "ok"))
+        (found,) = (text for text in self.of(rows, "warning") if "belongs to" in text)
+        self.assertEqual(
+            found, f"users: sales@{DNS_DOMAIN} belongs to cn=user1,ou=Staff,{BASE} and cn=user260,ou=Staff,{BASE}"
+        )
+
+    async def test_each_directory_server_shows_other_users(self) -> None:
+        """Also where those before it are away."""
+        self.site = new_site(users=260)
+        self.addCleanup(self.site.close)
+        slapd, away = self.site.slapd, f"ldap://127.0.0.1:{free_port()}"
+        rows = await self.rows(self.settings({"servers": [slapd.url, slapd.tls_url], "topology": False}))
+        looked = {row.subject: row.found for row in rows if row.found.endswith("looked at")}
+        self.assertEqual(list(looked), [f"users at {slapd.url}", f"users at {slapd.tls_url}"])
+        self.assertEqual(looked[f"users at {slapd.url}"], "200 looked at")
+        rest = looked[f"users at {slapd.tls_url}"]
+        self.assertTrue(60 < int(rest.partition(" ")[0]) < 100, rest)
+        rows = await self.rows(self.settings({"servers": [away, slapd.url], "topology": False}))
+        self.assertIn(rest, [row.found for row in rows if row.subject == f"users at {slapd.url}"])
 
     async def test_users_without_a_home_server_are_counted(self) -> None:
         rows = await self.rows(self.settings({"schema": "plain_ldap"}))
@@ -197,6 +232,39 @@ class BackEndTests(_CheckCase):
 
 
 @frozen
+class _SlowDirectory:
+    """A connection to a server with ten users, where each search takes a second."""
+
+    clock: Clock
+    asked: list[Search] = field(factory=list)
+
+    async def page(self, search: Search, size: int, cookie: bytes = b"") -> Page:
+        people = [_person(number) for number in range(10 * limits.CHECK_QUESTIONS)]
+        return Page(tuple(people), b"")
+
+    async def search(self, search: Search) -> SearchAnswer:
+        self.asked.append(search)
+        self.clock.advance(1.0)
+        return SearchAnswer((), True, 0, "slow")
+
+
+def _person(number: int) -> Entry:
+    return entry(f"cn={number}", {"proxyAddresses": [f"SMTP:{number}@{DNS_DOMAIN}"], "mailHost": ["chicago"]})
+
+
+class UserTests(SynchronousTestCase):
+    def test_no_question_is_begun_when_the_time_is_nearly_over(self) -> None:
+        """A slow directory gets no more searches, and what was seen is told."""
+        clock = Clock()
+        settings, _ = read(SMALLEST)
+        check = UserCheck(settings, schema(settings.directory), lambda: World(Topology()), clock)
+        slow = _SlowDirectory(clock)
+        rows = self.successResultOf(Deferred.fromCoroutine(check.look("users", slow, 0, 25.0)))  # type: ignore[arg-type]
+        self.assertEqual(len(slow.asked), 2 * limits.CHECK_QUESTIONS)
+        self.assertEqual(rows[-1].found, "40 of their 200 addresses asked for: the time was over")
+
+
+@frozen
 class _NoServers:
     """A list without entries."""
 
@@ -253,8 +321,9 @@ class RootTests(SynchronousTestCase):
         settings, _ = read(SMALLEST)
         parts = core(settings, Clock())
         parts.servers.subnet_site = subnet_site
-        looking = evolve(checks(parts, settings, Clock()), wall_clock=lambda: now)
-        rows = [*looking._clock("d", root), *looking._site("d", root)]
+        users = UserCheck(settings, schema(settings.directory), parts.steps.world, Clock())
+        looking = DirectoryCheck(settings, parts.servers, users, lambda: now)
+        rows = [*looking.clock("d", root), *looking.site("d", root)]
         return [(row.state, row.found) for row in rows]
 
     def test_the_clocks_are_compared(self) -> None:

@@ -44,8 +44,9 @@ class SearchMessage:
 
 def read(message: bytes) -> SearchMessage | None:
     """A whole message, as `Frames` cuts it; None for one of another kind. Raises `BadFrame`."""
-    end = len(message)
-    at, _ = _inside(message, 0, _SEQUENCE, end)
+    at, end = _inside(message, 0, _SEQUENCE, len(message))
+    if end != len(message):
+        raise BadFrame("octets behind a message")
     begin, at = _inside(message, at, _INTEGER, end)
     kind = message[at] if at < end else 0
     if kind not in (_ENTRY, _DONE, _REFERENCE):

@@ -27,6 +27,12 @@ def _wire(operation: Any, identifier: int = 7, controls: Any = None) -> bytes:
     return octets
 
 
+def _drawn(drawn: tuple[str, dict[str, list[bytes]]], identifier: int = 7) -> bytes:
+    name, attributes = drawn
+    folded = {key.lower(): values for key, values in attributes.items()}
+    return _wire(pureldap.LDAPSearchResultEntry(name, list(folded.items())), identifier)
+
+
 def _by_ldaptor(message: bytes) -> tuple[int, str, dict[str, tuple[bytes, ...]]]:
     decoded, _ = pureber.berDecodeObject(LDAPClient.berdecoder, message)
     entry, attributes = decoded.value, {}
@@ -49,9 +55,7 @@ class EntryTests(SynchronousTestCase):
     @given(_ENTRIES, st.integers(1, 2**31 - 1))
     @settings(deadline=None)
     def test_every_entry_is_read_as_ldaptor_reads_it(self, drawn: Any, identifier: int) -> None:
-        name, attributes = drawn
-        folded = {key.lower(): values for key, values in attributes.items()}
-        message = _wire(found(name, **folded), identifier)
+        message = _drawn(drawn, identifier)
         entry = self.ours(message)
         self.assertEqual((identifier, entry.dn, entry.attributes), _by_ldaptor(message))
 
@@ -59,8 +63,7 @@ class EntryTests(SynchronousTestCase):
     @settings(deadline=None)
     def test_a_spoilt_entry_is_read_as_ldaptor_reads_it_or_not_at_all(self, drawn: Any, data: st.DataObject) -> None:
         """S-DIR-8: there is no second meaning of the same octets."""
-        name, attributes = drawn
-        good = _wire(found(name, **{key.lower(): values for key, values in attributes.items()}))
+        good = _drawn(drawn)
         place, octet = data.draw(st.integers(0, len(good) - 1)), data.draw(st.integers(0, 255))
         spoilt = good[:place] + bytes((octet,)) + good[place + 1 :]
         try:

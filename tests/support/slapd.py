@@ -140,10 +140,15 @@ class Site:
 
 def new_site(users: int = 40, log: str = "stats") -> Site:
     """A slapd of its own for one test, which must close it."""
+    return site_of(population(users), log)
+
+
+def site_of(people: Population, log: str = "stats") -> Site:
+    """The same, with these people."""
     folder = temporary_folder("slapd")
     authority = Authority(folder, f"test authority {folder.name}")
     certificate = authority.issue("ldap.fourthcoffee.com", [_ADDRESS])
-    slapd = Slapd(_ADDRESS, folder, certificate, population(users), log)
+    slapd = Slapd(_ADDRESS, folder, certificate, people, log)
     slapd.start()
     return Site(authority, slapd)
 

@@ -1,0 +1,78 @@
+"""Checks of the mailbox servers: each is connected to as a log-on would be, and says its greeting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import frozen
+
+from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
+from exfront.check.rows import ROUTE_ADVICE, Rows, failed, lifetime, peer_certificate
+from exfront.config.settings import Settings
+from exfront.decision import Refuse, Relay
+from exfront.facts import ANONYMOUS, Facts, World
+from exfront.interfaces import IBackEndDialer
+from exfront.operate.check_table import Row
+from exfront.reasons import Refused
+from exfront.routing import decide
+from exfront.topology import Protocol, Server
+
+
+def listened_for(settings: Settings) -> tuple[Protocol, ...]:
+    """The protocols that clients can speak."""
+    return tuple(dict.fromkeys(listener.protocol for listener in settings.listener))
+
+
+@frozen
+class BackEndCheck:
+    """Looks at one server at a time; `wall_clock` gives the time with its zone."""
+
+    settings: Settings
+    dialer: IBackEndDialer
+    world: Callable[[], World]
+    wall_clock: Callable[[], datetime]
+
+    def servers(self) -> tuple[Server, ...]:
+        """Those of the configuration and of the directory that serve anything that is listened for."""
+        protocols = listened_for(self.settings)
+        return tuple(one for one in self.world().topology.servers if any(map(one.service, protocols)))
+
+    async def look(self, server: Server) -> Rows:
+        """Each protocol that it serves."""
+        rows = []
+        for protocol in listened_for(self.settings):
+            if server.service(protocol) is not None:
+                rows += await self._decided(server, protocol)
+        return rows
+
+    async def _decided(self, server: Server, protocol: Protocol) -> Rows:
+        """Connected to only where a log-on may go there too (S-DIR-4)."""
+        subject = f"back end {server.name} {protocol}"
+        decision = decide(Facts(protocol, ANONYMOUS, None, named_server=server.name), self.world())
+        if isinstance(decision, Refuse):
+            return [Row("warning", subject, f"{decision.reason.cause}: {decision.detail}", ROUTE_ADVICE)]
+        return await self._service(subject, decision, protocol)
+
+    async def _service(self, subject: str, relay: Relay, protocol: Protocol) -> Rows:
+        server, service = relay.server, relay.service
+        connection = None
+        try:
+            connection = await self.dialer.dial(relay, protocol, GreetingFactory())
+            assert isinstance(connection, Greeting)
+            if protocol != "http":
+                await greeted(connection, protocol)
+            if service.tls == "starttls":
+                await ask_for_tls(connection, protocol)
+                await self.dialer.start_tls(relay, connection)
+        except Refused as refused:
+            return [failed(subject, refused)]
+        else:
+            rows = [Row("ok", subject, f"{server.address or server.host} port {service.port}, TLS: {service.tls}")]
+            certificate = peer_certificate(connection.transport)
+            if certificate is not None:
+                rows.append(lifetime(f"{subject} certificate", certificate, self.wall_clock()))
+            return rows
+        finally:
+            if isinstance(connection, Greeting) and connection.transport is not None:
+                connection.transport.loseConnection()
