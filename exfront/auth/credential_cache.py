@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from attrs import define, field, frozen
 
@@ -19,6 +19,7 @@ class _Proven:
     salt: bytes
     code: bytes = field(repr=False)
     when: float
+    state: Hashable
 
 
 @define(eq=False)
@@ -46,22 +47,23 @@ class CredentialCache:
         self._settings = settings
         self._proven.clear()
 
-    def proves(self, account_id: str, secret: Secret, protocol: str) -> bool:
+    def proves(self, account_id: str, secret: Secret, protocol: str, state: Hashable = None) -> bool:
         """Whether the directory accepted this password not too long ago for `protocol` (``imap4``, ``pop3``, ``http``).
 
+        `state` is what the account's entry says that a password hangs on; another one than at the proof ends it.
         A wrong password changes nothing here: the directory is asked about it.
         """
         found = self._proven.get(account_id)
-        if found is None or self.seconds() - found.when >= self._life(protocol):
+        if found is None or found.state != state or self.seconds() - found.when >= self._life(protocol):
             return False
         return hmac.compare_digest(found.code, self._code(found.salt, account_id, secret))
 
-    def remember(self, account_id: str, secret: Secret) -> None:
+    def remember(self, account_id: str, secret: Secret, state: Hashable = None) -> None:
         """The directory has just accepted it."""
         if not max(self._settings.credential_cache_time, self._settings.mail_credential_cache_time):
             return
         salt = secrets.token_bytes(16)
-        self._proven[account_id] = _Proven(salt, self._code(salt, account_id, secret), self.seconds())
+        self._proven[account_id] = _Proven(salt, self._code(salt, account_id, secret), self.seconds(), state)
         self._proven.move_to_end(account_id)
         if len(self._proven) > limits.CREDENTIALS:
             self._proven.popitem(last=False)

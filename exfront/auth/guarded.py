@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Hashable
+
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
@@ -30,12 +33,13 @@ class GuardedPasswords:
     """`checker` asks the directory, and is asked once for equal passwords of one account at the same time (S-DIR-6).
 
     A check under way runs to its end even if all who wait for it are gone: it may count in the directory, so the guard
-    must hear of it.
+    must hear of it. `wall_clock` gives seconds since the epoch.
     """
 
     checker: ICheckPasswords
     guard: Guard
     cache: CredentialCache
+    wall_clock: Callable[[], float] = time.time
     _flights: SingleFlight[tuple[str, bytes], str] = field(factory=SingleFlight)
     _waiting: dict[str, list[Deferred[None]]] = field(factory=dict)
 
@@ -51,7 +55,7 @@ class GuardedPasswords:
     async def check(self, account: Mailbox, secret: Secret, client: str, protocol: str) -> str:
         """How the password was proven. `client` is an address, with or without a port. Raises `Refused`."""
         self._ask_guard(account, secret, client)
-        if self.cache.proves(account.account_id, secret, protocol):
+        if not self._expired(account) and self.cache.proves(account.account_id, secret, protocol, _state(account)):
             return "credential_cache"
         key = (account.account_id, self.guard.digest(account.account_id, secret))
         return await self._flights.join(key, lambda: self._bind(account, secret, client))
@@ -68,7 +72,7 @@ class GuardedPasswords:
         try:
             proof = await self.checker.check(account, secret)
             self.guard.succeeded(account.account_id, secret, client, name=account.account_name)
-            self.cache.remember(account.account_id, secret)
+            self.cache.remember(account.account_id, secret, _state(account))
             heard = True
         except Refused as refused:
             if refused.reason.http_status == _UNAUTHORIZED:  # a directory that does not answer has refused nobody
@@ -82,6 +86,10 @@ class GuardedPasswords:
                 self.guard.ended(account.account_id)
             self._next(account.account_id)
         return proof
+
+    def _expired(self, account: Mailbox) -> bool:
+        """By its entry and our own clock: whether that is so, a bind tells."""
+        return 0 < account.expires <= self.wall_clock()
 
     def _failed(self, account: Mailbox, secret: Secret, client: str) -> None:
         name, password_set = account.account_name, account.password_set
@@ -107,3 +115,8 @@ class GuardedPasswords:
     def _next(self, account_id: str) -> None:
         for turn in self._waiting.pop(account_id, ()):
             turn.callback(None)
+
+
+def _state(account: Mailbox) -> Hashable:
+    """What an administrator, a guesser or the user changes, and what ends a proof from before (S-AUTH-9)."""
+    return account.locked_since, account.password_set

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront.auth.credential_cache import CredentialCache
 from exfront.auth.guarded import GuardedPasswords
 from exfront.reasons import (
+    ACCOUNT_EXPIRED,
     DIRECTORY_DOWN,
     DISABLED_ACCOUNT,
     HIDDEN_EXPIRED,
@@ -22,6 +23,7 @@ from exfront.reasons import (
     Refused,
 )
 from exfront.secret import Secret
+from exfront.topology import Mailbox
 from tests.auth.guarding import EVIL, HOME, Guarded, settings
 from tests.support.directory import MemoryPasswords, mailbox
 
@@ -34,10 +36,12 @@ class GuardedTests(SynchronousTestCase):
         self.clock, self.guard = world.clock, world.guard
         self.checker = MemoryPasswords({"alice": b"right"})
         cache = CredentialCache(world.settings, self.clock.seconds)
-        self.guarded = GuardedPasswords(self.checker, self.guard, cache)
+        self.guarded = GuardedPasswords(self.checker, self.guard, cache, lambda: 1_000_000.0 + self.clock.seconds())
 
-    def check(self, password: str, client: str = EVIL, protocol: str = "imap4") -> Deferred[str]:
-        return Deferred.fromCoroutine(self.guarded.check(ALICE, Secret(password.encode()), client, protocol))
+    def check(
+        self, password: str, client: str = EVIL, protocol: str = "imap4", account: Mailbox = ALICE
+    ) -> Deferred[str]:
+        return Deferred.fromCoroutine(self.guarded.check(account, Secret(password.encode()), client, protocol))
 
     def passes(self, password: str = "right", client: str = EVIL, protocol: str = "imap4") -> str:
         return self.successResultOf(self.check(password, client, protocol))
@@ -141,6 +145,22 @@ class GuardedTests(SynchronousTestCase):
             self.checker.fault = WRONG_PASSWORD
             self.failureResultOf(self.check(f"wrong-{number}", EVIL), Refused)
         self.refused("right", SOFT_LOCK, protocol="http")
+
+    def test_an_account_that_has_changed_is_bound_again(self) -> None:
+        """S-AUTH-9: locked, unlocked, or with a new password since the proof, by its entry: the directory decides."""
+        for changed in (evolve(ALICE, locked_since=900_000.0), evolve(ALICE, password_set=7), ALICE):
+            for proof in ("memory", "credential_cache"):
+                self.assertEqual(self.successResultOf(self.check("right", HOME, "http", changed)), proof)
+
+    def test_an_account_that_has_expired_is_bound_each_time(self) -> None:
+        """S-AUTH-9: from the second on that stands in its entry; an expiry to come changes nothing."""
+        account = evolve(ALICE, expires=1_000_030.0)
+        for seconds, proof in ((0.0, "memory"), (29.0, "credential_cache"), (1.0, "memory"), (0.0, "memory")):
+            self.clock.advance(seconds)
+            self.assertEqual(self.successResultOf(self.check("right", HOME, "http", account)), proof)
+        self.checker.fault = ACCOUNT_EXPIRED
+        running = self.check("right", HOME, "http", account)
+        self.assertIs(self.failureResultOf(running, Refused).value.reason, ACCOUNT_EXPIRED)
 
     def test_an_outage_drops_nothing(self) -> None:
         """S-AUTH-9: nobody loses what was proven because another password met a directory that does not answer."""

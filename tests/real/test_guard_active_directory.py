@@ -20,10 +20,22 @@ from exfront.config.kinds import LdapUrl
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.directory.lookup import Directory
-from exfront.reasons import Refused
+from exfront.names import parse_login
+from exfront.reasons import ACCOUNT_EXPIRED, SOFT_LOCK, Refused
 from exfront.secret import Secret
 from tests.support.samba import shared_site
-from tests.support.samba_data import BASE, DOMAIN, HOME_2007, HOME_2010, LOCKOUT_THRESHOLD, SERVICE_DN, Account
+from tests.support.samba_data import (
+    BASE,
+    CHANGING,
+    DOMAIN,
+    EXPIRING,
+    HOME_2007,
+    HOME_2010,
+    LOCKING,
+    LOCKOUT_THRESHOLD,
+    SERVICE_DN,
+    Account,
+)
 
 reactor: Any = the_reactor
 PHONE, HOME = "192.0.2.7:5000", "203.0.113.5:5000"
@@ -35,7 +47,7 @@ class SambaGuardTests(TestCase):
     timeout = 120
 
     async def setUp(self) -> None:  # type: ignore[override]
-        site = shared_site()
+        self.site = site = shared_site()
         settings = DirectorySection(
             servers=(LdapUrl.read(site.samba.tls_url),),
             base=BASE,
@@ -47,7 +59,7 @@ class SambaGuardTests(TestCase):
         self.ahead = 0.0
         self.directory = Directory(settings, limits, reactor, DOMAIN)
         self.addCleanup(self.directory.stop)
-        checker = LdapBindChecker(settings, limits, reactor)
+        self.checker = checker = LdapBindChecker(settings, limits, reactor)
         self.addCleanup(checker.stop)
         self.guard = Guard(authentication, self._seconds)
         guarded = GuardedPasswords(checker, self.guard, CredentialCache(authentication, self._seconds))
@@ -103,3 +115,43 @@ class SambaGuardTests(TestCase):
             self.assertFalse(await self.log_on(HOME_2010, b"other-%d" % number, f"198.51.100.{number}:5000"))
         self.assertLess(await self.counted(HOME_2010), LOCKOUT_THRESHOLD)
         self.assertTrue(await self.log_on(HOME_2010, HOME_2010.secret, HOME))
+
+    async def over_http(self, person: Account, password: bytes = b"") -> str:
+        """How one more request proves who it is, after a fresh look at the entry; else the cause of the refusal."""
+        self.directory.flush(None)
+        record = SessionRecord("1", "http", HOME)
+        try:
+            name, secret = person.name.encode(), Secret(password or person.secret)
+            return (await self.portal.authenticate(name, secret, record)).proof
+        except Refused as refused:
+            return refused.reason.cause
+
+    async def test_an_account_that_expires_ends_what_was_proven(self) -> None:
+        """S-AUTH-9: accountExpires of the entry; not when the minute of the proven password is over."""
+        self.assertEqual(await self.over_http(EXPIRING), "ldap_bind")
+        self.assertEqual(await self.over_http(EXPIRING), "credential_cache")
+        self.site.change(EXPIRING.dn, "accountExpires", b"131000000000000000")
+        self.assertEqual(await self.over_http(EXPIRING), ACCOUNT_EXPIRED.cause)
+        self.site.change(EXPIRING.dn, "accountExpires", b"0")
+        self.assertEqual(await self.over_http(EXPIRING), "ldap_bind")
+
+    async def test_a_password_that_was_reset_ends_what_was_proven(self) -> None:
+        """S-AUTH-9: pwdLastSet of the entry."""
+        self.assertEqual(await self.over_http(CHANGING), "ldap_bind")
+        self.assertEqual(await self.over_http(CHANGING), "credential_cache")
+        self.site.change(CHANGING.dn, "unicodePwd", '"Another-pass.2"'.encode("utf-16-le"))
+        self.assertEqual(await self.over_http(CHANGING), "ldap_bind")  # Samba takes the old one for an hour
+        self.assertEqual(await self.over_http(CHANGING, b"Another-pass.2"), "ldap_bind")
+
+    async def test_an_account_that_is_locked_ends_what_was_proven(self) -> None:
+        """S-AUTH-7, S-AUTH-9: others guessed at the domain controller itself; an administrator unlocks."""
+        self.assertEqual(await self.over_http(LOCKING), "ldap_bind")
+        self.assertEqual(await self.over_http(LOCKING), "credential_cache")
+        account = await self.directory.find(parse_login(LOCKING.name).keys, None)
+        assert account is not None
+        for number in range(LOCKOUT_THRESHOLD):
+            await self.assertFailure(self.checker.check(account, Secret(b"guess-%d" % number)), Refused)
+        self.assertEqual(await self.over_http(LOCKING), SOFT_LOCK.cause)  # badPwdCount of the entry: no bind either
+        self.site.change(LOCKING.dn, "lockoutTime", b"0")
+        self.ahead += self.guard.window + 1
+        self.assertEqual(await self.over_http(LOCKING), "ldap_bind")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -75,6 +76,22 @@ class Site:
     authority: Authority
     samba: Samba
 
+    def change(self, dn: str, attribute: str, value: bytes) -> None:
+        """Replace an attribute, as an administrator does."""
+        file = self.samba.folder / "administrator.password"
+        file.touch(mode=0o600)
+        file.write_text(samba_data.ADMIN_PASSWORD)
+        argv = [program("ldapmodify", "ldap-utils"), "-x", "-H", self.samba.tls_url, "-y", str(file),
+                "-D", f"CN=Administrator,CN=Users,{samba_data.BASE}"]  # fmt: skip
+        octets = base64.b64encode(value).decode()
+        change = f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}:: {octets}\n"
+        environment = {**os.environ, "LDAPTLS_CACERT": str(self.authority.ca_file)}
+        done = subprocess.run(
+            argv, input=change.encode(), capture_output=True, timeout=30, check=False, env=environment
+        )
+        if done.returncode:
+            raise AssertionError(f"ldapmodify: {done.stderr.decode('utf-8', 'backslashreplace')}")
+
     def close(self) -> None:
         """End it and delete its folder."""
         self.samba.daemon.kill()
@@ -142,8 +159,9 @@ def _provision(folder: Path, address: str) -> None:
     options = [f"--option={line}" for line in (*_folder_lines(folder), *_interface_lines(address))]
     argv = [
         program("samba-tool", PACKAGES), "domain", "provision", f"--configfile={empty}", f"--realm={samba_data.REALM}",
-        f"--domain={samba_data.DOMAIN}", "--host-name=DC1", f"--host-ip={address}", "--adminpass=Admin-pass.1",
-        "--server-role=dc", "--dns-backend=SAMBA_INTERNAL", "--use-rfc2307", *options,
+        f"--domain={samba_data.DOMAIN}", "--host-name=DC1", f"--host-ip={address}",
+        f"--adminpass={samba_data.ADMIN_PASSWORD}", "--server-role=dc",
+        "--dns-backend=SAMBA_INTERNAL", "--use-rfc2307", *options,
     ]  # fmt: skip
     _run(argv, "samba-tool domain provision")
 

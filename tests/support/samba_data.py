@@ -14,6 +14,7 @@ REALM = "FOURTHCOFFEE.COM"
 DNS_DOMAIN = "fourthcoffee.com"
 CONFIGURATION = f"CN=Configuration,{BASE}"
 SERVICE_DN = f"CN=exfront,CN=Users,{BASE}"
+ADMIN_PASSWORD = "Admin-pass.1"
 SERVICE_PASSWORD = "Service-pass.1"
 LOCKOUT_THRESHOLD = 5
 
@@ -100,6 +101,7 @@ DISABLED = Account("disabled", home=database_dn(1), control="514")
 EXPIRED = Account("expired", home=database_dn(1), more={"accountExpires": ["131000000000000000"]})  # in 2016
 MUST_CHANGE = Account("mustchange", home=database_dn(1), more={"pwdLastSet": ["0"]})
 LOCKABLE = Account("lockable", home=database_dn(1))
+EXPIRING, CHANGING, LOCKING = (Account(name, home=database_dn(1)) for name in ("expiring", "changing", "locking"))
 ODD = Account("odd", home=database_dn(2), cn='Größe, Jürgen "JG" (Sales)', password="Pässwörd-€.1")
 PARTNER = Account("partner", home=database_dn(1), upn="other.name@partner.example")
 NO_MAILBOX = Account("nomailbox")
@@ -109,8 +111,8 @@ MANY_ADDRESSES = Account("many", home=database_dn(2),
                          addresses=tuple(f"many{n}@{DNS_DOMAIN}" for n in range(5000)))  # fmt: skip
 GONE = Account("gone", home=database_dn(9))  # its database is deleted
 PEOPLE = (
-    HOME_2003, HOME_2007, HOME_2010, HOME_2013, DISABLED, EXPIRED, MUST_CHANGE, LOCKABLE, ODD, PARTNER, NO_MAILBOX,
-    *TWINS, WITHOUT_POP3, MANY_ADDRESSES, GONE,
+    HOME_2003, HOME_2007, HOME_2010, HOME_2013, DISABLED, EXPIRED, MUST_CHANGE, LOCKABLE, EXPIRING,
+    CHANGING, LOCKING, ODD, PARTNER, NO_MAILBOX, *TWINS, WITHOUT_POP3, MANY_ADDRESSES, GONE,
 )  # fmt: skip
 _SERVICE = Account("exfront", SERVICE_PASSWORD)
 
