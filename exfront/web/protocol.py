@@ -225,7 +225,8 @@ class HttpProtocol(Protocol):
         elif isinstance(event, Malformed):
             raise Refused(BAD_INPUT, event.text)
         else:
-            self._abort_for(CLIENT_GONE)
+            self._note(CLIENT_GONE)
+            self._cut(request.answer)  # the back end's part is aborted with the connection
 
     def _start(self, head: RequestHead, octets: int) -> None:
         record = self._journal.begin(octets)

@@ -253,7 +253,7 @@ class Request:
 
     def _local(self, status: int, page: pages.Page, more: Headers = ()) -> None:
         """An answer of our own."""
-        if not self.body.short or (self.head.expect_continue and not self.body.ended):
+        if not self.body.short or self.body.too_large or (self.head.expect_continue and not self.body.ended):
             self.answer.keep_alive = False  # the client may send the body, or not: nobody waits for it
         date = formatdate(self.context.steps.sessions.wall_clock(), usegmt=True).encode("ascii")
         fields: Headers = ((b"Date", date), *page.headers, *more)

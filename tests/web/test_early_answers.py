@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.web.conversation import ALICE, OK, Conversation, read, request
+from attrs import evolve
+
+from exfront import reasons
+from exfront.config.virtual_site import VirtualDirectorySection
+from tests.web.conversation import ALICE, OK, SITE, Conversation, read, request
 from tests.web.test_proxy import CHUNKED, PIECE, Case
 
 
@@ -162,3 +166,32 @@ class EarlyAnswerTests(Case):
         self.assertEqual(self.talk.back_end().take(), b"3\r\ndef\r\n0\r\n\r\n")
         self.assertEqual(self.talk.answer(b"3\r\nDEF\r\n0\r\n\r\n"), b"3\r\nDEF\r\n0\r\n\r\n")
         self.assertTrue(self.talk.client.disconnecting)
+
+
+class UnfinishedBodyTests(Case):
+    def test_a_short_body_over_the_limit_is_413_and_says_that_it_closes(self) -> None:
+        """S-HTTP-25: short enough to be read away, but more than the directory takes: the connection ends."""
+        small = VirtualDirectorySection("/s", "exchange", require_tls=False, body_octets=10)
+        talk = Conversation(sites=(evolve(SITE, virtual_directory=(small,)),))
+        answer = talk.ask(b"PUT /s/", ALICE, b"Content-Length: 11\r\n", body=b"hello world")
+        self.assertEqual((answer.status, answer.headers[b"connection"]), (413, b"close"))
+        self.assertTrue(talk.client.closed_writing)
+
+    def test_an_unfinished_request_does_not_cost_the_answer_before_it(self) -> None:
+        """S-HTTP-13, S-HTTP-30: the back end's part is aborted, what was written to the client is not taken back."""
+        unfinished = request(b"PUT /exchange/alice/a", ALICE, b"Content-Length: 9\r\n")
+        self.talk.send(request(b"GET /exchange/", ALICE) + unfinished)
+        self.talk.client.peer_ends_writing()
+        self.assertEqual(self.talk.answer(), OK)
+        self.assertTrue(self.talk.client.disconnecting)
+        self.assertFalse(self.talk.client.disconnected, "aborted: the first answer may not have gone out yet")
+        self.assertTrue(self.talk.back_end().disconnected)
+        self.assertEqual([record.reason for record in self.talk.records], [None, reasons.CLIENT_GONE])
+
+    def test_an_unfinished_request_cuts_an_early_answer_so_that_the_client_can_tell(self) -> None:
+        """S-HTTP-30: to HTTP/1.0 an orderly end would look like the answer's."""
+        self.talk.send(b"PUT /exchange/alice/a HTTP/1.0\r\n" + ALICE + b"Content-Length: 900000\r\n\r\nab")
+        self.talk.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+        self.talk.client.peer_ends_writing()
+        self.assertTrue(self.talk.client.disconnected)
+        self.assertTrue(self.talk.back_end().disconnected)
