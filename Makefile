@@ -2,6 +2,7 @@
 # make test    all tests, against real servers too; what is missing is installed when root
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
+# make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew
 # make docs    write docs/tests.rst and docs/explain.rst anew
 # make clean   remove what these made
 
@@ -13,7 +14,7 @@ SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modul
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
 	curl openssl isync libsasl2-modules fetchmail mutt procps systemd
 
-.PHONY: lab test check soak docs clean servers
+.PHONY: lab test check soak corpus docs clean servers
 
 lab: $(VENV)/.installed
 	exec $(BIN)/twistd --nodaemon --pidfile= exfront --lab
@@ -28,6 +29,10 @@ check: $(VENV)/.installed-check
 
 soak: $(VENV)/.installed-test servers
 	exec $(BIN)/python -m tests.run soak
+
+corpus: $(VENV)/.installed-test servers
+	@.ci/need haproxy
+	$(BIN)/python -m tests.corpus.peers
 
 docs: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.catalogue

@@ -59,10 +59,17 @@ class Result:
 
 
 def play(
-    entries: Sequence[Entry], front: Address, back_end: RecordingServer, patience: float = PATIENCE
+    entries: Sequence[Entry],
+    front: Address,
+    back_end: RecordingServer,
+    patience: float = PATIENCE,
+    strays: list[Seen] | None = None,
 ) -> list[Result]:
-    """All `entries`, several at a time. Raises AssertionError when the back end got what nobody sent."""
-    back_end.take()
+    """All `entries`, several at a time.
+
+    What the back end got and nobody sent goes to `strays`; without one it is an AssertionError.
+    """
+    back_end.take_complete()
     addresses = [f"127.9.{number >> 8}.{number & 255}" for number in (next(_numbers) for _ in entries)]
     for entry, address in zip(entries, addresses, strict=True):
         if entry.answer is not None:
@@ -71,10 +78,13 @@ def play(
         clients = [_Client(front, *pair, patience) for pair in zip(entries, addresses, strict=True)]
         results = list(pool.map(_Client.play, clients))
     by_address = dict(zip(addresses, results, strict=True))
-    for seen in back_end.take():
-        assert seen.client in by_address, f"at the back end, and sent by nobody: {seen}"
-        result = by_address[seen.client]
-        (result.probes if seen.target == PROBE else result.reached).append(seen)
+    for seen in back_end.take() if strays is None else back_end.take_complete():
+        result = by_address.get(seen.client)
+        if result is not None:
+            (result.probes if seen.target == PROBE else result.reached).append(seen)
+            continue
+        assert strays is not None, f"at the back end, and sent by nobody: {seen}"
+        strays.append(seen)
     for address in addresses:
         back_end.scripts.pop(address, None)
     return results
@@ -191,13 +201,13 @@ def complaints(result: Result) -> Iterator[str]:
     if len(result.answers) != len(outcome.answers) and not _cut_by_reset(result):
         yield f"{len(result.answers)} answers, {len(outcome.answers)} expected"
     for answer, received in zip(outcome.answers, result.answers, strict=False):
-        yield from _answer_complaints(answer, received)
+        yield from answer_complaints(answer, received)
     yield from _end_complaints(result)
     complete = [seen for seen in result.reached if seen.complete]
     if len(complete) != len(outcome.reached):
         yield f"{len(complete)} requests reached the back end, {len(outcome.reached)} expected"
     for reached, seen in zip(outcome.reached, complete, strict=False):
-        yield from _reached_complaints(reached, seen)
+        yield from reached_complaints(reached, seen)
     for seen in result.reached:
         if seen.faults:
             yield f"malformed at the back end: {seen.faults}"
@@ -206,7 +216,8 @@ def complaints(result: Result) -> Iterator[str]:
         yield "a further request on the same connection to the back end"
 
 
-def _answer_complaints(answer: Answer, received: Received) -> Iterator[str]:
+def answer_complaints(answer: Answer, received: Received) -> Iterator[str]:
+    """Each way in which an answer is not as the client must get it."""
     if received.faults:
         yield f"malformed answer: {received.faults}"
     if received.status != answer.status:
@@ -246,7 +257,8 @@ def _end_complaints(result: Result) -> Iterator[str]:
         yield "closed without a word of it"
 
 
-def _reached_complaints(reached: Reached, seen: Seen) -> Iterator[str]:
+def reached_complaints(reached: Reached, seen: Seen) -> Iterator[str]:
+    """Each way in which a request is not as the back end must get it."""
     for what in ("method", "target", "body"):
         if getattr(seen, what) != getattr(reached, what):
             yield f"{what} at the back end {getattr(seen, what)[:200]!r}, {getattr(reached, what)[:200]!r} expected"

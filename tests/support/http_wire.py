@@ -144,7 +144,7 @@ def _framing_faults(head: Head) -> list[str]:
         faults.append(f"Content-Length {lengths} and Transfer-Encoding {codings}")
     if len(lengths) > 1 or any(not length.isdigit() for length in lengths):
         faults.append(f"Content-Length {lengths}")
-    if codings and codings != [b"chunked"]:
+    if codings and [coding.lower() for coding in codings] != [b"chunked"]:
         faults.append(f"Transfer-Encoding {codings}")
     return faults
 
@@ -166,7 +166,7 @@ def _chunks(octets: Octets) -> tuple[bytes, list[str]]:
             if end != b"\r\n":
                 faults.append(f"chunk ends with {end!r}")
         while (line := octets.until(b"\n")) not in (b"\r\n", b"\n"):
-            faults.append(f"trailer {line[:200]!r}")
+            faults.append(f"trailer line {line[:200]!r}")  # by the letter or not: we want none
     except EndedError as end_error:
         raise EndedError(body + end_error.octets, reset=end_error.reset) from None
     return body, faults

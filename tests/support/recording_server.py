@@ -69,8 +69,12 @@ class RecordingServer:
         self._listening.close()
 
     def take(self) -> list[Seen]:
-        """All requests since the last call, in their order, when none is only half here."""
+        """All requests since the last call, in their order; none may be only half here for long."""
         wait_until(lambda: not self._busy, "every request at the back end is complete or cut")
+        return self.take_complete()
+
+    def take_complete(self) -> list[Seen]:
+        """All requests since the last call that are complete or cut by now."""
         with self._lock:
             seen, self._seen = self._seen, []
         return seen
