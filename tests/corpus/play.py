@@ -76,7 +76,8 @@ def play(
             back_end.scripts[address] = Script(entry.answer, entry.ending, entry.early, entry.late)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         clients = [_Client(front, *pair, patience) for pair in zip(entries, addresses, strict=True)]
-        results = list(pool.map(_Client.play, clients))
+        together = {client: pool.submit(client.play) for client in clients if not client.alone}
+    results = [together[client].result() if client in together else client.play() for client in clients]
     by_address = dict(zip(addresses, results, strict=True))
     for seen in back_end.take() if strays is None else back_end.take_complete():
         result = by_address.get(seen.client)
@@ -98,6 +99,11 @@ class _Client:
         self._entry = entry
         self._where = (front, patience, (address, 0))
         self._methods = _methods(entry)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other may run beside it: what its back end says late would answer the next request there."""
+        return bool(self._entry.late)
 
     def play(self) -> Result:
         """Send, read what there is, try whether the connection lives on."""

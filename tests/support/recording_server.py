@@ -16,7 +16,7 @@ from typing import Literal
 from attrs import frozen
 
 from tests.support.http_wire import EndedError, Fields, Head, Octets, read_body, read_request_head
-from tests.support.process import free_port, wait_until
+from tests.support.process import free_port
 
 
 @frozen
@@ -56,7 +56,7 @@ class RecordingServer:
         self.port = free_port(address)
         self.scripts: dict[str, Script] = {}
         self._seen: list[Seen] = []
-        self._busy = 0  # requests that have begun and are neither complete nor cut
+        self._busy: list[Head] = []  # requests that have begun and are neither complete nor cut
         self._connections = 0
         self._lock = threading.Lock()
         self._listening = socket.create_server((address, self.port), backlog=512)
@@ -70,7 +70,10 @@ class RecordingServer:
 
     def take(self) -> list[Seen]:
         """All requests since the last call, in their order; none may be only half here for long."""
-        wait_until(lambda: not self._busy, "every request at the back end is complete or cut")
+        limit = time.monotonic() + 10
+        while self._busy:
+            assert time.monotonic() < limit, f"neither complete nor cut at the back end: {self._busy}"
+            time.sleep(0.01)
         return self.take_complete()
 
     def take_complete(self) -> list[Seen]:
@@ -122,7 +125,7 @@ class RecordingServer:
     def _body(self, octets: Octets, number: int, head: Head) -> bool:
         """Whether it came to its end."""
         with self._lock:
-            self._busy += 1
+            self._busy.append(head)
         try:
             body, faults = read_body(octets, head)
             complete = True
@@ -132,7 +135,7 @@ class RecordingServer:
             body, faults, complete = b"", ["no end, and no more"], False
         finally:
             with self._lock:
-                self._busy -= 1
+                self._busy = [each for each in self._busy if each is not head]
         self._add(number, Head(head.first, head.fields, (*head.faults, *faults)), body, complete=complete)
         return complete
 

@@ -4,6 +4,7 @@ from tests.corpus.entry import TARGET, Answer, Entry, answered, bad_answer, requ
 
 _LINE = "RFC 9112 4"
 _HEAD = request(b"HEAD " + TARGET + b" HTTP/1.1")
+_POST = request(b"POST " + TARGET + b" HTTP/1.1")
 _REST = b"\r\nContent-Length: 2\r\nX-Bad: 1\r\n\r\nok"
 
 
@@ -56,8 +57,8 @@ ENTRIES = (
     bad_answer("SMTP greeting as an answer", b"220 mail ESMTP\r\n", "S-HTTP-27", _LINE, "another protocol"),
     bad_answer("TLS alert as an answer", b"\x15\x03\x01\x00\x02\x02\x28", "S-HTTP-27", _LINE, "the back end speaks TLS there", ending="close"),
     bad_answer("reason of 140,000 octets", b"HTTP/1.1 200 " + b"x" * 140_000 + _REST, "S-HTTP-27", "RFC 9110 5.4", "over the limit"),
-    answered("no answer at all", b"", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete", ending="close", reuses=False),
-    answered("reset for an answer", b"", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete", ending="reset", reuses=False),
+    answered("no answer at all", b"", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete; a POST is not sent again", _POST, ending="close", reuses=False),
+    answered("reset for an answer", b"", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete; a POST is not sent again", _POST, ending="reset", reuses=False),
     answered("half a status line", b"HTTP/1.1 20", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete", ending="close", reuses=False),
     answered("status line alone", b"HTTP/1.1 200 OK\r\n", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete", ending="close", reuses=False),
     answered("half a head", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", Answer(502), "S-HTTP-30", "RFC 9112 8", "incomplete", ending="close", reuses=False),
