@@ -1,4 +1,4 @@
-"""What every benchmark stands on: one mail site with exfront and nginx in front of its server chicago."""
+"""What the IMAP4 benchmarks stand on: one mail site with exfront and nginx in front of its server chicago."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class Stage:
     def __attrs_post_init__(self) -> None:
         chicago = self.site.chicago
         self.front = self.site.front
-        imap, http = (chicago.address, chicago.dovecot.imap), (chicago.address, chicago.apache.http)
-        self.nginx = Nginx(temporary_folder("nginx"), imap, http)
+        self.nginx = Nginx(temporary_folder("nginx"), (chicago.address, chicago.dovecot.imap))
         self.nginx.daemon.start()
 
     @property

@@ -98,7 +98,7 @@ class MailSite:
         self.people = entries.people()
         certificate = self.authority.issue(f"dc1.{DNS_DOMAIN}", ["127.0.0.10"])
         self.slapd = Slapd("127.0.0.10", _below(self.folder, "slapd"), certificate, entries)
-        ldap = LdapSource(
+        self.ldap = ldap = LdapSource(
             f"{self.slapd.url}/{BASE}?sAMAccountName,mailNickname?sub?(objectClass=user)",
             self.slapd.bind_dn,
             self.slapd.bind_password,

@@ -140,7 +140,9 @@ class _Connection:
             await self.held.wait()
         elif path == [b"", b"release"]:
             self.held.release()
-        told = str(self.held.count) if path == [b"", b"held"] else json.dumps({"right": body.right, "wrong": body.wrong})
+        told = (
+            str(self.held.count) if path == [b"", b"held"] else json.dumps({"right": body.right, "wrong": body.wrong})
+        )
         self._send(h11.Response(status_code=200, headers=[("Content-Length", str(len(told)))]))
         self._send(h11.Data(data=told.encode()))
         self._send(h11.EndOfMessage())
