@@ -14,6 +14,8 @@ SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modul
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
 	litmus curl openssl isync libsasl2-modules fetchmail mutt procps systemd
 
+SOAK_SERVERS = chromium
+
 .PHONY: lab test check soak corpus docs clean servers
 
 lab: $(VENV)/.installed
@@ -28,6 +30,7 @@ check: $(VENV)/.installed-check
 	$(BIN)/mypy
 
 soak: $(VENV)/.installed-test servers
+	@.ci/need $(SOAK_SERVERS)
 	exec $(BIN)/python -m tests.run soak
 
 corpus: $(VENV)/.installed-test servers

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.connection_bound import ConnectionBound
-from tests.support.mail_site import LIMITS, LISTENERS, MailSite
+from tests.support.mail_site import LIMITS, LISTENERS, PUBLIC_NAME, MailSite
+from tests.support.pass_through import directory
 from tests.support.process import Address, Daemon, free_port, program, temporary_folder
 from tests.support.whose_mailbox import LOG_ONS, STRANGERS, USERS, Door, Outcome, Row, measure
 
 _ADDRESS = "127.0.0.31"
 _BACK_END = "127.0.0.24"
-_PASS_THROUGH = "anonymous"  # the authentication of a directory whose back end asks by itself
 
 _NGINX = {
     "nginx, defaults": "",
@@ -53,15 +53,11 @@ def _print(name: str, row: Row) -> None:
 
 
 def _exfront(site: MailSite, bound: ConnectionBound, people: Mapping[str, str]) -> Row:
-    directory = {
-        "path": "/bound", "application": "public", "authentication": _PASS_THROUGH, "server": "bound",
-        "require_tls": False,
-    }  # fmt: skip
     front = site.exfront(
         {"http": LISTENERS["http"]},
         server=[{"name": "bound", "host": "bound.fourthcoffee.com", "address": _BACK_END, "http": bound.http}],
         virtual_site=[
-            {"name": "default", "public_name": "mail.fourthcoffee.com", "virtual_directory": [directory]},
+            {"name": "default", "public_name": PUBLIC_NAME, "virtual_directory": [directory("/bound", "bound")]},
         ],
         limits={**LIMITS, "connections_per_address": 1000},
     )

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import base64
-import functools
-import ssl
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.clients import basic, run, write_private
 from tests.support.connection_bound import DOMAIN, ConnectionBound, ticket
-from tests.support.exfront import ExFront
-from tests.support.mail_site import LIMITS, LISTENERS, PUBLIC_NAME, MailSite, shared
+from tests.support.mail_site import shared
+from tests.support.pass_through import ADDRESS, AT_ONCE, stage
 from tests.support.population import DNS_DOMAIN, Person
 from tests.support.process import temporary_folder, wait_until
 from tests.support.whose_mailbox import (
@@ -31,64 +27,7 @@ from tests.support.whose_mailbox import (
 )
 from tests.support.windows_client import WindowsClient
 
-PASS_THROUGH = "anonymous"  # the authentication of a directory whose back end asks by itself
-ADDRESS = "127.0.0.24"
-AT_ONCE = 200
 CLEAN = Outcome(True, 0, 0)
-
-
-@frozen
-class Stage:
-    """A back end and an exfront of these tests; `people` are known to the back end and to the directory."""
-
-    site: MailSite
-    bound: ConnectionBound
-    front: ExFront
-    people: Mapping[str, str]
-
-    def door(self, path: str = "/bound", listener: str = "http") -> Door:
-        """One of the ways in."""
-        context = ssl.create_default_context(cafile=str(self.site.authority.ca_file))
-        context.check_hostname = False  # clients come by address
-        return Door(self.front.at(listener), path, context if listener == "https" else None)
-
-    @property
-    def ways(self) -> tuple[Door, ...]:
-        """In the clear and by TLS, to a back end in the clear and by TLS."""
-        return tuple(self.door(path, listener) for listener in ("http", "https") for path in ("/bound", "/secured"))
-
-
-def _directory(path: str, server: str) -> dict[str, object]:
-    return {
-        "path": path, "application": "public", "authentication": PASS_THROUGH, "server": server, "require_tls": False,
-    }  # fmt: skip
-
-
-@functools.cache
-def _stage(loud: bool) -> Stage:
-    """Both end with the process."""
-    site = shared()
-    people = {user.name: user.password.decode() for user in site.users}
-    folder = temporary_folder("bound")
-    name = f"bound.{DNS_DOMAIN}"
-    bound = ConnectionBound(folder, ADDRESS, people, site.authority.issue(name, [ADDRESS]), loud)
-    bound.daemon.start()
-    plain = {"name": "bound", "host": name, "address": ADDRESS, "http": bound.http}
-    secured = {**plain, "name": "secured", "http": bound.https, "http_tls": "implicit"}
-    exchange = {"path": "/exchange", "application": "exchange", "require_tls": False, "smtp_domain": DNS_DOMAIN}
-    front = site.exfront(
-        {name: LISTENERS[name] for name in ("http", "https")},
-        server=[plain, secured, {**plain, "name": "chicago"}, {**plain, "name": "dallas"}],
-        virtual_site=[
-            {
-                "name": "default", "public_name": PUBLIC_NAME,
-                "virtual_directory": [_directory("/bound", "bound"), _directory("/secured", "secured"), exchange],
-            }
-        ],
-        limits={**LIMITS, "connections_per_address": 4 * AT_ONCE},
-    )  # fmt: skip
-    front.start()
-    return Stage(site, bound, front, people)
 
 
 def by_basic(client: WindowsClient, path: str, user: User) -> bool:
@@ -150,7 +89,7 @@ class TableTests(SynchronousTestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        self.stage = _stage(False)
+        self.stage = stage(False)
         self.before = self.stage.bound.report().incidents
 
     def tearDown(self) -> None:
@@ -194,7 +133,7 @@ class CrossingTests(SynchronousTestCase):
     timeout = 120
 
     def setUp(self) -> None:
-        self.stage = _stage(True)
+        self.stage = stage(True)
 
     def tearDown(self) -> None:
         self.assertEqual(self.stage.bound.report().incidents, ())

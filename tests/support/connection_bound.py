@@ -76,7 +76,8 @@ class ConnectionBound:
         self.http, self.https = free_port(address), free_port(address)
         store = folder / "passwords"
         store.touch(mode=0o600)
-        store.write_text("".join(f"{DOMAIN}:{name}:{password}\n" for name, password in users.items()))
+        lines = [f"{domain}:{name}:{password}\n" for name, password in users.items() for domain in (DOMAIN, "")]
+        store.write_text("".join(lines))
         argv = [
             sys.executable, "-m", "tests.support.connection_bound", address, str(self.http), str(self.https),
             str(certificate), "loud" if loud else "quiet",
@@ -277,7 +278,7 @@ def _reply(connection: _Connection, request: h11.Request) -> _Reply:
 
 
 def _written(machine: h11.Connection, reply: _Reply) -> bytes:
-    headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
+    headers = [*reply.headers, ("Content-Type", "text/plain"), ("Content-Length", str(len(reply.body)))]
     events = (h11.Response(status_code=reply.status, headers=headers), h11.Data(data=reply.body), h11.EndOfMessage())
     return b"".join(machine.send(event) or b"" for event in events)
 
