@@ -1,17 +1,13 @@
-"""500 MB each way through each protocol: the process must not grow with what passes through it."""
+"""500 MB each way through IMAP4 and POP3: the process must not grow with what passes through it."""
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator
-from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.clients import Conversation, basic
-from tests.support.exfront import ExFront
-from tests.support.mail_site import VIRTUAL_SITE, shared
-from tests.support.process import wait_until
+from tests.support.clients import Conversation
+from tests.support.mail_site import shared
 
 MEGABYTE = 1024 * 1024
 BIG = 500 * MEGABYTE
@@ -38,14 +34,10 @@ class BigBodyTests(SynchronousTestCase):
         self.site = shared()
         self.server = self.site.chicago
         self.user = self.site.living_on("chicago")[8]
-        self.front = self._front()
+        self.front = self.site.exfront()
         self.addCleanup(self.front.daemon.kill)
         self.front.start()
         self.addCleanup(self.assert_small)
-
-    def _front(self) -> ExFront:
-        directories = [{**each, "body_octets": 2 * BIG} for each in VIRTUAL_SITE["virtual_directory"]]
-        return self.site.exfront(virtual_site=[{**VIRTUAL_SITE, "virtual_directory": directories}])
 
     def assert_small(self) -> None:
         """Whatever passed through it."""
@@ -106,21 +98,6 @@ class BigBodyTests(SynchronousTestCase):
         self.assertEqual(talk.skip(size), size)
         talk.until(b".")
 
-    def test_http_get(self) -> None:
-        """S-HTTP-25: a page of 500 MB."""
-        file = self.server.apache.root / "exchange" / self.user.alias / "big.bin"
-        with file.open("wb") as big:
-            big.truncate(BIG)
-        self.addCleanup(file.unlink)
-        with closing(http.client.HTTPConnection(*self.front.at("http"), timeout=PATIENCE)) as client:
-            path = f"/exchange/{self.user.alias}/big.bin"
-            client.request("GET", path, headers=basic(self.user.name, self.user.password))
-            answer = client.getresponse()
-            received = 0
-            while piece := answer.read(MEGABYTE):
-                received += len(piece)
-        self.assertEqual((answer.status, received), (200, BIG))
-
     def test_imap4_append(self) -> None:
         """S-MAIL-20: an upload of 500 MB lies whole in the mailbox."""
         self.addCleanup(self.remove_mails)
@@ -133,24 +110,3 @@ class BigBodyTests(SynchronousTestCase):
         self.assertTrue(talk.until(b"c ").startswith(b"c OK"))
         talk.send(b"d FETCH * RFC822.SIZE\r\n")
         self.assertIn(b"RFC822.SIZE %d)" % (BIG + len(head)), talk.until(b"* 4 FETCH"))
-
-    def put(self, headers: dict[str, str]) -> None:
-        """Upload to the public folders; chunked where `headers` say no length."""
-        stored = self.server.apache.root / "public" / "big.bin"
-        self.addCleanup(lambda: stored.unlink(missing_ok=True))
-        with closing(http.client.HTTPConnection(*self.front.at("http"), timeout=PATIENCE)) as client:
-            client.request(
-                "PUT", "/public/big.bin", pieces(BIG), headers, encode_chunked="Content-Length" not in headers
-            )
-            answer = client.getresponse()
-            answer.read()
-        self.assertEqual(answer.status, 201)
-        wait_until(lambda: stored.stat().st_size == BIG, "the upload is stored whole")
-
-    def test_http_put(self) -> None:
-        """S-HTTP-25: an upload of 500 MB with its length announced."""
-        self.put({"Content-Length": str(BIG)})
-
-    def test_http_put_chunked(self) -> None:
-        """S-HTTP-25: an upload of 500 MB in chunks."""
-        self.put({"Transfer-Encoding": "chunked"})
