@@ -37,7 +37,8 @@ class ConnectionKey:
     """Requests with the same key may follow each other on one connection (S-HTTP-33).
 
     `user` is the account's id; where exfront proves nobody, a digest of the credentials that pass through. `scheme` is
-    ``basic``, ``none``, ``passed`` or, for a scheme that logs the connection on (Negotiate, NTLM), ``bound``.
+    ``basic``, ``none``, ``passed``, ``kept back`` for credentials that the back end must not see, or, for a scheme that
+    logs the connection on (Negotiate, NTLM), ``bound``.
     """
 
     server: str

@@ -37,7 +37,7 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         until=_until(context, case),
         relay=relay,
         application=context.steps.back_ends.application(relay.server.name, "http", directory.application.name),
-        key=_key(case.identity, relay, authorization),
+        key=_key(head, case.identity, relay, authorization),
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
@@ -71,8 +71,10 @@ def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
         raise Refused(INCONSISTENT_MAILBOX, "a colon in the name for the next hop") from None
 
 
-def _key(identity: Identity, relay: Relay, authorization: bytes | None) -> ConnectionKey:
+def _key(head: RequestHead, identity: Identity, relay: Relay, authorization: bytes | None) -> ConnectionKey:
     user, scheme = _user(identity, authorization)
+    if scheme == "none" and head.get(b"authorization") is not None:
+        scheme = "kept back"  # says that he is somebody: not the one whom the connection is logged on as (S-HTTP-34)
     return ConnectionKey(relay.server.name, relay.service.port, relay.service.tls, user, scheme)
 
 
