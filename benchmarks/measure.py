@@ -7,7 +7,6 @@ middle and largest figure with its ratio to the peer.
 from __future__ import annotations
 
 import contextlib
-import os
 import statistics
 import threading
 import time
