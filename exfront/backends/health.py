@@ -128,6 +128,7 @@ class Application:
     error_at: float = 0.0
     health: Health = field(default=HEALTHY)
     probe: Literal["", "ok", "failed"] = ""  # the last one's outcome
+    port: int = 0  # of the service where it was last asked for
     _run: int = 0  # bad answers in a row
 
     def begin(self) -> None:

@@ -111,7 +111,8 @@ class Prober:
         self._later(target, self.settings.back_end_probe_period * (1 + spread))
 
     async def _probe(self, target: Target) -> None:
-        application = self.table.application(target.relay.server.name, target.protocol, target.application)
+        server, port = target.relay.server.name, target.relay.service.port
+        application = self.table.application(server, target.protocol, target.application, port=port)
         try:
             error = await self._ask(target)
         except Refused as refused:

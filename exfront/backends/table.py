@@ -49,11 +49,11 @@ class _Server:
     """Of one server: its connections, and a breaker for each service."""
 
     connections: int = 0
-    breakers: dict[str, Breaker] = field(factory=dict)
+    breakers: dict[tuple[str, int], Breaker] = field(factory=dict)  # by protocol and port
     applications: dict[tuple[str, str], Application] = field(factory=dict)
 
-    def breaker(self, protocol: str) -> Breaker:
-        return self.breakers.setdefault(protocol, Breaker())
+    def breaker(self, protocol: str, port: int) -> Breaker:
+        return self.breakers.setdefault((protocol, port), Breaker())
 
 
 @define(eq=False)
@@ -113,19 +113,23 @@ class BackEndTable:
     seconds: Callable[[], float]
     reclaim: Callable[[str], bool] = lambda server: False
     _servers: dict[str, _Server] = field(factory=dict)
-    _applications: dict[tuple[str, str, str], Application] = field(factory=dict)  # under names as they were spelt
+    _applications: dict[tuple[str, str, str, int], Application] = field(factory=dict)  # under names as they were spelt
 
-    def application(self, server: str, protocol: Protocol, name: str = "") -> Application:
-        """The counters of an application; `name` is HTTP's, for mail the protocol is the application. Cheap."""
-        key = (server, protocol, name)
+    def application(self, server: str, protocol: Protocol, name: str = "", *, port: int) -> Application:
+        """The counters of an application; `name` is HTTP's, for mail the protocol is the application. Cheap.
+
+        `port` is that of its service: a virtual directory may have one of its own.
+        """
+        key = (server, protocol, name, port)
         found = self._applications.get(key)
         if found is None:
             known = self._server(server).applications
             found = known.setdefault((protocol, name), Application(server, protocol, name or protocol))
             self._applications[key] = found
+        found.port = port
         return found
 
-    def take(self, server: str, protocol: Protocol, *, only: bool = True) -> Place:
+    def take(self, server: str, protocol: Protocol, port: int, *, only: bool = True) -> Place:
         """A place for one more connection. Raises `Refused`: the server is full, or the service is out.
 
         `only` says that no other server has what is wanted.
@@ -133,7 +137,7 @@ class BackEndTable:
         entry = self._server(server)
         if entry.connections >= self.settings.connections_per_back_end and not self.reclaim(server):
             raise Refused(TOO_MANY_AT_BACK_END, f"limit name=connections_per_back_end server={server}")
-        breaker, now = entry.breaker(protocol), self.seconds()
+        breaker, now = entry.breaker(protocol, port), self.seconds()
         attempt = breaker.attempt(now, only)
         if attempt is None:
             raise Refused(BACK_END_OUT, f"server={server} out={now - breaker.since:.1f}s last: {breaker.error}")
@@ -145,11 +149,11 @@ class BackEndTable:
         entry = self._servers.get(server.lower())
         if entry is None:
             return None
-        breaker = entry.breakers.get(protocol)
-        if breaker is not None and breaker.out:
-            return Health("out", breaker.error)
         found = entry.applications.get((protocol, application))
-        return None if found is None else found.health
+        if found is None:
+            return None
+        breaker = entry.breakers.get((protocol, found.port))
+        return Health("out", breaker.error) if breaker is not None and breaker.out else found.health
 
     def states(self) -> tuple[BackEndState, ...]:
         """All that was used or probed, by name."""
@@ -169,7 +173,7 @@ class BackEndTable:
 
 
 def _state(entry: _Server, application: Application, now: float) -> BackEndState:
-    breaker = entry.breaker(application.protocol)
+    breaker = entry.breaker(application.protocol, application.port)
     error, age = (application.error, now - application.error_at) if application.error else ("", None)
     return BackEndState(
         application.server,

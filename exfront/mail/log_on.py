@@ -65,7 +65,7 @@ class Way:
 
     async def _enter(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
         """Log on there, and tell the table how that went."""
-        application = self.steps.back_ends.application(relay.server.name, self.kind.protocol)
+        application = self.steps.back_ends.application(relay.server.name, self.kind.protocol, port=relay.service.port)
         began = self.clock.seconds()
         application.begin()
         try:

@@ -36,7 +36,9 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         case=case,
         until=_until(context, case),
         relay=relay,
-        application=context.steps.back_ends.application(relay.server.name, "http", directory.application.name),
+        application=context.steps.back_ends.application(
+            relay.server.name, "http", directory.application.name, port=relay.service.port
+        ),
         key=_key(head, case.identity, relay, authorization),
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),

@@ -280,7 +280,7 @@ class DialTests(TestCase):
             await deferLater(reactor, 0.05)
             dialled.cancel()
             self.failureResultOf(dialled)
-        (place,) = [self.dialer.table.take("CHICAGO", "imap4")]
+        (place,) = [self.dialer.table.take("CHICAGO", "imap4", 143)]
         place.free()
 
     async def test_start_tls_is_verified(self) -> None:

@@ -13,6 +13,8 @@ from exfront.facts import Health
 from exfront.reasons import Reason, Refused
 from exfront.topology import Protocol
 
+PORTS: dict[Protocol, int] = {"imap4": 143, "pop3": 110, "http": 80}
+
 
 class TableTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -25,33 +27,33 @@ class TableTests(SynchronousTestCase):
         return "" if found is None else found.state
 
     def refusal(self, server: str, protocol: Protocol = "imap4") -> Refused:
-        return self.assertRaises(Refused, self.table.take, server, protocol)  # type: ignore[no-any-return]
+        return self.assertRaises(Refused, self.table.take, server, protocol, PORTS[protocol])  # type: ignore[no-any-return]
 
     def break_down(self, protocol: Protocol, reason: Reason = reasons.BACK_END_REFUSED, times: int = 3) -> None:
         for _ in range(times):
-            self.table.take("chicago", protocol).failed(Refused(reason, "address=192.0.2.1"))
+            self.table.take("chicago", protocol, PORTS[protocol]).failed(Refused(reason, "address=192.0.2.1"))
 
     def test_a_server_has_so_many_places_over_all_protocols(self) -> None:
         """S-OPS-4: the next one is refused, at this server alone, until a connection ends."""
         protocols: tuple[Protocol, ...] = ("imap4", "http", "pop3")
-        places = [self.table.take(name, each) for name, each in zip(("a", "A", "a"), protocols, strict=True)]
+        places = [self.table.take(name, each, 143) for name, each in zip(("a", "A", "a"), protocols, strict=True)]
         refused = self.refusal("a")
         self.assertIs(refused.reason, reasons.TOO_MANY_AT_BACK_END)
         self.assertIn("connections_per_back_end", refused.detail)
-        self.table.take("b", "imap4")
+        self.table.take("b", "imap4", 143)
         places[0].connected()
         places[0].free()
         places[0].free()  # told twice, counted once
-        self.table.take("a", "imap4")
+        self.table.take("a", "imap4", 143)
         self.refusal("a")
 
     def test_an_idle_connection_makes_room(self) -> None:
         """S-OPS-4: what is only kept for later keeps nobody out; where nothing is kept, full is full."""
         kept = ["chicago", "chicago"]
         self.table.reclaim = lambda server: bool(kept) and kept.pop() == server
-        places = [self.table.take("chicago", "http") for _ in range(3)]
+        places = [self.table.take("chicago", "http", 80) for _ in range(3)]
         for _ in range(2):
-            self.table.take("chicago", "imap4")
+            self.table.take("chicago", "imap4", 143)
             places.pop().free()  # the one that was reclaimed
         self.assertIs(self.refusal("chicago").reason, reasons.TOO_MANY_AT_BACK_END)
 
@@ -59,9 +61,9 @@ class TableTests(SynchronousTestCase):
         """S-OPS-4: 1000 failures leave no connection counted."""
         ends = (Place.given_up, lambda place: place.failed(Refused(reasons.BACK_END_CERTIFICATE)), Place.free)
         for end in ends * 5:
-            end(self.table.take("a", "imap4"))
+            end(self.table.take("a", "imap4", 143))
         for _ in range(3):
-            self.table.take("a", "imap4")
+            self.table.take("a", "imap4", 143)
 
     def test_one_protocol_is_out_the_others_are_not(self) -> None:
         """S-ROUTE-12: a dead IMAP4 is not a dead server."""
@@ -69,8 +71,19 @@ class TableTests(SynchronousTestCase):
         refused = self.refusal("chicago")
         self.assertIs(refused.reason, reasons.BACK_END_OUT)
         self.assertIn("out=0.0s last: XF-BE-REFUSED connection refused address=192.0.2.1", refused.detail)
-        self.table.take("chicago", "http").connected()
-        self.table.take("dallas", "imap4").connected()
+        self.table.take("chicago", "http", 80).connected()
+        self.table.take("dallas", "imap4", 143).connected()
+
+    def test_a_service_on_a_port_of_its_own_is_another_service(self) -> None:
+        """S-ROUTE-12: a virtual directory whose port is dead takes none of the others along."""
+        self.table.application("chicago", "http", "ews", port=8080)
+        self.table.application("chicago", "http", "owa", port=80)
+        for _ in range(3):
+            self.table.take("chicago", "http", 8080).failed(Refused(reasons.BACK_END_REFUSED, "address=192.0.2.1"))
+        self.assertRaises(Refused, self.table.take, "chicago", "http", 8080)
+        self.table.take("chicago", "http", 80).connected()
+        states = {state.application: state.state for state in self.table.states()}
+        self.assertEqual(states, {"ews": "out", "owa": "healthy"})
 
     def test_what_opens_the_breaker(self) -> None:
         """S-ROUTE-12: nobody answered; a certificate of another name, and an address never tried, open nothing."""
@@ -85,7 +98,7 @@ class TableTests(SynchronousTestCase):
         )
         for reason, opens in cases:
             self.table = BackEndTable(LimitsSection(), self.clock.seconds)
-            self.table.application("chicago", "imap4")
+            self.table.application("chicago", "imap4", port=143)
             self.break_down("imap4", reason, 10 if not opens else 3)
             self.assertEqual(self.health("imap4"), "out" if opens else "healthy", reason)
 
@@ -100,8 +113,8 @@ class TableTests(SynchronousTestCase):
             self.clock.advance(1.0)
             self.break_down("imap4", times=1)
         self.clock.advance(1.0)
-        self.table.take("chicago", "imap4").connected()
-        self.table.take("chicago", "imap4").connected()
+        self.table.take("chicago", "imap4", 143).connected()
+        self.table.take("chicago", "imap4", 143).connected()
         error = "XF-BE-REFUSED connection refused address=192.0.2.1"
         self.assertEqual(lines, [f"imap4 of chicago is left alone for now: {error}", "imap4 of chicago is back"])
 
@@ -109,35 +122,35 @@ class TableTests(SynchronousTestCase):
         """S-ROUTE-12: a second later one is let through as a probe; once that is connected, all are."""
         self.break_down("http")
         self.clock.advance(1.0)
-        probe = self.table.take("chicago", "http")
+        probe = self.table.take("chicago", "http", 80)
         self.assertIs(self.refusal("chicago", "http").reason, reasons.BACK_END_OUT)
         probe.connected()
-        self.table.take("chicago", "http")
+        self.table.take("chicago", "http", 80)
         self.assertNotEqual(self.health("http", "owa"), "out")
 
     def test_nothing_is_said_of_what_nobody_used(self) -> None:
         self.assertIsNone(self.table.health("chicago", "http", "owa"))
-        self.table.application("chicago", "http", "owa")
+        self.table.application("chicago", "http", "owa", port=80)
         self.assertEqual((self.health("http", "owa"), self.health("http", "exchange")), ("healthy", ""))
 
     def test_applications_of_one_server_are_apart(self) -> None:
         """S-ROUTE-12: OWA broken is not ActiveSync broken."""
-        owa = self.table.application("CHICAGO", "http", "owa")
-        self.assertIs(self.table.application("chicago", "http", "owa"), owa)
+        owa = self.table.application("CHICAGO", "http", "owa", port=80)
+        self.assertIs(self.table.application("chicago", "http", "owa", port=80), owa)
         for _ in range(5):
             owa.begin()
             owa.answered(500, 0.5, self.clock.seconds())
         self.assertEqual(self.table.health("CHICAGO", "http", "owa"), Health("degraded", "status=500"))
-        self.table.application("chicago", "http", "activesync")
+        self.table.application("chicago", "http", "activesync", port=80)
         self.assertEqual(self.health("http", "activesync"), "healthy")
-        self.table.take("chicago", "http").connected()  # and the server is none the worse
+        self.table.take("chicago", "http", 80).connected()  # and the server is none the worse
 
     def test_what_is_shown(self) -> None:
-        self.table.application("dallas", "imap4").begin()
-        owa = self.table.application("chicago", "http", "owa")
+        self.table.application("dallas", "imap4", port=143).begin()
+        owa = self.table.application("chicago", "http", "owa", port=80)
         owa.begin()
         owa.failed(Refused(reasons.BACK_END_RESET), self.clock.seconds())
-        self.table.take("chicago", "http")
+        self.table.take("chicago", "http", 80)
         self.clock.advance(2.5)
         first, second = self.table.states()
         self.assertEqual((first.server, first.application, first.state), ("chicago", "owa", "healthy"))

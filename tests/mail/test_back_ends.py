@@ -15,7 +15,7 @@ _GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+] x\r\n"
 class CountingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = SmallWorld()
-        self.imap4 = self.world.back_ends.application("chicago", "imap4")
+        self.imap4 = self.world.back_ends.application("chicago", "imap4", port=143)
 
     def log_in(self, answer: bytes) -> MailConnection:
         client = MailConnection(world=self.world)

@@ -50,7 +50,7 @@ class CostTests(SynchronousTestCase):
         table = BackEndTable(LimitsSection(), time.monotonic)
         began = time.process_time()
         for _ in range(_CALLS):
-            application = table.application("chicago", "http", "owa")
+            application = table.application("chicago", "http", "owa", port=80)
             application.begin()
             application.answered(200, 0.01, 5.0)
         cost = (time.process_time() - began) / _CALLS

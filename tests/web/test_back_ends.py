@@ -16,7 +16,7 @@ class CountingTests(SynchronousTestCase):
         self.talk = Conversation()
 
     def application(self, name: str = "exchange") -> Application:
-        return self.talk.world.back_ends.application("chicago", "http", name)
+        return self.talk.world.back_ends.application("chicago", "http", name, port=80)
 
     def counters(self, name: str = "exchange") -> tuple[int, int, int]:
         found = self.application(name)
