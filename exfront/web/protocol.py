@@ -6,7 +6,6 @@ The rules stand elsewhere; this joins transport, reader, request and clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -31,11 +30,10 @@ from exfront.web import pages
 from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
-from exfront.web.body_rate import BodyRate
 from exfront.web.context import ClientContext
-from exfront.web.deadline import Deadline
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
+from exfront.web.pace import Pace, Phase
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.request import Request
@@ -59,15 +57,7 @@ def http_protocol(
     return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool, cookies))
 
 
-class _Phase(Enum):
-    """What the connection waits for; each has its own deadline."""
-
-    HANDSHAKE = "handshake"
-    IDLE = "idle"
-    HEAD = "head"
-    BODY = "body"
-    ANSWER = "answer"  # others' deadlines run
-    CLOSING = "closing"
+_NOTHING_TO_READ = (Phase.CLOSING, Phase.HANDSHAKE)
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
@@ -86,13 +76,11 @@ class HttpProtocol(Protocol):
         self._context = context
         self._limits = context.settings.limits
         self._clock = context.clock
-        self._deadline = Deadline(context.clock)
+        self._pace = Pace(self, self._limits, context.clock)
         self._reader = RequestReader()
-        self._phase = _Phase.HANDSHAKE
         self._request: Request | None = None  # until its answer and its body are both through
         self._serving = False  # until its answer is
         self._tunnel: Tunnel | None = None
-        self._rate = BodyRate(0.0, 0)
         self._pumping = False
         self._reading = True
         self._read_ended = False
@@ -110,21 +98,18 @@ class HttpProtocol(Protocol):
         self._journal = Journal(context.session, context.steps.sessions, self._outlet, self._clock)
         context.session.stop, context.session.abort = self._stop, self._abort
         context.unpinned, context.tunnel = self._unpinned, self._switch
-        if context.session.secure:
-            self._deadline.set(self._limits.tls_handshake_time, self._handshake_too_slow)
-        else:
-            self.handshakeCompleted()
+        self._pace.enter(Phase.HANDSHAKE if context.session.secure else Phase.IDLE)
 
     def handshakeCompleted(self) -> None:
         """TLS is up, where it is spoken."""
-        self._enter(_Phase.IDLE)
+        self._pace.enter(Phase.IDLE)
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of the client."""
         if self._tunnel is not None:
             self._tunnel.client.received(data)
             return
-        if self._phase is _Phase.CLOSING:
+        if self._pace.phase is Phase.CLOSING:
             self._dropped += len(data)
             if self._dropped > limits.HTTP_DRAIN_OCTETS:
                 self._outlet.close()
@@ -138,21 +123,21 @@ class HttpProtocol(Protocol):
         if self._tunnel is not None:
             self._tunnel.client.read_ended()
             return
-        if self._phase is _Phase.CLOSING:
+        if self._pace.phase is Phase.CLOSING:
             self._outlet.close()
             return
         self._reader.end()
         self._pump()
-        if self._phase is _Phase.ANSWER:
-            self._deadline.set(limits.CLIENT_GONE_TIME, self._gone)
+        if self._pace.phase is Phase.ANSWER:
+            self._pace.deadline.set(limits.CLIENT_GONE_TIME, self._gone)
 
     def writeConnectionLost(self) -> None:
         """As asked, after the last answer."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone: so is all that was done for it."""
-        self._phase = _Phase.CLOSING
-        self._deadline.stop()
+        self._pace.enter(Phase.CLOSING)
+        self._pace.deadline.stop()
         self._outlet.gone()
         if self._tunnel is not None:
             self._tunnel.client.lost(reason)  # the end of the tunnel is that of its request
@@ -168,13 +153,13 @@ class HttpProtocol(Protocol):
 
     def _pump(self) -> None:
         """Read on as far as the running request, the client and the buffers let us."""
-        if self._pumping or self._phase in (_Phase.CLOSING, _Phase.HANDSHAKE):
+        if self._pumping or self._pace.phase in _NOTHING_TO_READ:
             return
         self._pumping = True
         try:
             while self._step():
                 pass
-        except Exception:  # noqa: BLE001 - the one place of this connection, with _failed
+        except Exception:  # noqa: BLE001 - the one place of this connection, with _served
             self._broke(Failure())
         finally:
             self._pumping = False
@@ -182,13 +167,12 @@ class HttpProtocol(Protocol):
 
     def _step(self) -> bool:
         """One event of the reader; False when there is none to take now."""
-        if self._phase is _Phase.CLOSING:
-            return False
         request = self._request
-        if request is None:
-            waits = self._reader.buffered or self._read_ended
-            return bool(waits) and not self._outlet.blocked and self._take_head()
-        return request.body.wanted and self._take_body(request)
+        if request is not None:
+            return request.body.wanted and self._take_body(request)
+        if self._outlet.blocked or self._pace.phase is Phase.CLOSING:
+            return False
+        return (self._reader.buffered > 0 or self._read_ended) and self._take_head()
 
     def _take_head(self) -> bool:
         event = self._reader.next_event()
@@ -235,7 +219,7 @@ class HttpProtocol(Protocol):
         self._request = request = Request(self._context, head, answer, body, record, self._served)
         if body.ended:
             self._reader.next_event()  # its End
-        self._enter(_Phase.ANSWER)
+        self._pace.enter(Phase.ANSWER)
         self._serving = True
         request.serve()
 
@@ -249,7 +233,7 @@ class HttpProtocol(Protocol):
         self._serving = False
         self._journal.finish(request.record)
         answer, body = request.answer, request.body
-        if self._phase is _Phase.CLOSING:
+        if self._pace.phase is Phase.CLOSING:
             return
         if not answer.ended:
             self._cut(answer)
@@ -274,7 +258,7 @@ class HttpProtocol(Protocol):
 
     def _switch(self, connection: BackEndConnection, record: SessionRecord, ended: Callable[[], None]) -> None:
         """From now on octets pass to and from `connection` (S-HTTP-16)."""
-        self._deadline.clear()
+        self._pace.enter(Phase.ANSWER)
         self._read(True)
         self._outlet.hand_over()
         self._tunnel = Tunnel(connection, record, ended)
@@ -282,7 +266,7 @@ class HttpProtocol(Protocol):
 
     def _unpinned(self) -> None:
         """The back end has ended the connection that a log-on of this one was for."""
-        if self._phase is _Phase.IDLE:
+        if self._pace.phase is Phase.IDLE:
             self._close()
 
     def _give_up(self, request: Request, reason: Reason, detail: str) -> None:
@@ -316,33 +300,21 @@ class HttpProtocol(Protocol):
 
     def _look(self) -> None:
         """Which deadline runs now, and whether to read."""
-        if self._phase is _Phase.CLOSING:
+        pace, request = self._pace, self._request
+        if pace.phase is Phase.CLOSING:
             return
-        request = self._request
         if request is not None:
-            phase = _Phase.BODY if request.body.wanted else _Phase.ANSWER
+            phase = Phase.BODY if request.body.wanted else Phase.ANSWER
         elif self._outlet.blocked:
-            phase = _Phase.ANSWER
+            phase = Phase.ANSWER
         elif self._read_ended:
             self._close()
             return
         else:
-            phase = _Phase.HEAD if self._reader.buffered else _Phase.IDLE
-        if phase is not self._phase:
-            self._enter(phase)
+            phase = Phase.HEAD if self._reader.buffered else Phase.IDLE
+        if phase is not pace.phase:
+            pace.enter(phase)
         self._read(self._reader.buffered <= limits.BUFFER_OCTETS and not (request and request.body.paused))
-
-    def _enter(self, phase: _Phase) -> None:
-        self._phase = phase
-        if phase is _Phase.IDLE:
-            self._deadline.set(self._limits.http_idle_time, self._close)
-        elif phase is _Phase.HEAD:
-            self._deadline.set(self._limits.http_head_time, self._head_too_slow)
-        elif phase is _Phase.BODY and self._request is not None:
-            self._rate = BodyRate(self._clock.seconds(), self._request.body.received)
-            self._deadline.set(self._rate.window, self._look_at_rate)
-        else:
-            self._deadline.clear()
 
     def _read(self, wanted: bool) -> None:
         if wanted and not self._reading:
@@ -352,20 +324,22 @@ class HttpProtocol(Protocol):
             self._reading = False
             self._line.pauseProducing()
 
-    def _look_at_rate(self) -> None:
-        request = self._request
-        if request is None:
-            return
-        if request.watched and self._rate.too_slow(self._clock.seconds(), request.body.received):
-            self._give_up(request, CLIENT_TIMEOUT, "phase=body")
+    def idle_too_long(self) -> None:
+        """See `Watched`."""
+        self._close()
+
+    def too_slow(self, phase: Phase) -> None:
+        """See `Watched`."""
+        if phase is Phase.BODY and self._request is not None:
+            self._give_up(self._request, CLIENT_TIMEOUT, "phase=body")
         else:
-            self._deadline.set(self._rate.window, self._look_at_rate)
+            status = CLIENT_TIMEOUT.http_status if phase is Phase.HEAD else 0
+            self._refuse(CLIENT_TIMEOUT, f"phase={phase.value}", status)
 
-    def _handshake_too_slow(self) -> None:
-        self._refuse(CLIENT_TIMEOUT, "phase=handshake", 0)
-
-    def _head_too_slow(self) -> None:
-        self._refuse(CLIENT_TIMEOUT, "phase=head", CLIENT_TIMEOUT.http_status)
+    def body_received(self) -> int | None:
+        """See `Watched`."""
+        request = self._request
+        return request.body.received if request is not None and request.watched else None
 
     def _not_read(self) -> None:
         self._note(CLIENT_TIMEOUT, "phase=write")
@@ -380,7 +354,7 @@ class HttpProtocol(Protocol):
     def _stop(self) -> None:
         """The service drains: the running request is the last one (S-OPS-7)."""
         self._stopping = True
-        if self._phase in (_Phase.IDLE, _Phase.HANDSHAKE):
+        if self._pace.phase in (Phase.IDLE, Phase.HANDSHAKE):
             self._close()
         elif self._request is not None and not self._request.answer.begun:
             self._request.answer.keep_alive = False
@@ -414,13 +388,12 @@ class HttpProtocol(Protocol):
         With `linger` the client is still writing: without reading on for a moment it might never see what was written,
         for a close with unread input resets the connection (RFC 9112 section 9.6).
         """
-        self._phase = _Phase.CLOSING
+        self._pace.enter(Phase.CLOSING)
         if not linger or self._read_ended:
-            self._deadline.clear()
             self._outlet.close()
             return
         self._read(True)
-        self._deadline.set(limits.HTTP_DRAIN_TIME, self._outlet.close)
+        self._pace.deadline.set(limits.HTTP_DRAIN_TIME, self._outlet.close)
         if not self._context.session.secure:  # TLS has no half close
             self._outlet.close_writing()
 

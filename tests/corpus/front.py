@@ -17,12 +17,12 @@ VIRTUAL_SITE: Section = {
     "host_names": ["other.fourthcoffee.com"],
     "virtual_directory": [
         {"path": "/public", "application": "public", "authentication": "anonymous", "server": "chicago",
-         "require_tls": False},
+         "require_tls": "no"},
         {"path": "/small", "application": "public", "authentication": "anonymous", "server": "chicago",
-         "require_tls": False, "body_octets": SMALL_BODY, "methods": ["GET", "POST"]},
+         "require_tls": "no", "body_octets": SMALL_BODY, "methods": ["GET", "POST"]},
         {"path": "/owa", "application": "owa", "authentication": "anonymous", "server": "chicago",
-         "require_tls": False},
-        {"path": "/exchange", "application": "exchange", "require_tls": False},
+         "require_tls": "no"},
+        {"path": "/exchange", "application": "exchange", "require_tls": "no"},
     ],
 }  # fmt: skip
 

@@ -171,7 +171,7 @@ class EarlyAnswerTests(Case):
 class UnfinishedBodyTests(Case):
     def test_a_short_body_over_the_limit_is_413_and_says_that_it_closes(self) -> None:
         """S-HTTP-25: short enough to be read away, but more than the directory takes: the connection ends."""
-        small = VirtualDirectorySection("/s", "exchange", require_tls=False, body_octets=10)
+        small = VirtualDirectorySection("/s", "exchange", require_tls="no", body_octets=10)
         talk = Conversation(sites=(evolve(SITE, virtual_directory=(small,)),))
         answer = talk.ask(b"PUT /s/", ALICE, b"Content-Length: 11\r\n", body=b"hello world")
         self.assertEqual((answer.status, answer.headers[b"connection"]), (413, b"close"))
