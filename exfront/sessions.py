@@ -37,9 +37,10 @@ class Session:
     stop: Callable[[], None] = field(default=lambda: None, repr=False)
     abort: Callable[[], None] = field(default=lambda: None, repr=False)
 
-    @property
-    def client(self) -> str:
-        """Address and port of the client, as logs write it."""
+    client: str = field(init=False)  # address and port, as logs write it
+
+    @client.default
+    def _as_logs_write_it(self) -> str:
         return _client(self.address, self.port)
 
 

@@ -16,7 +16,7 @@ from exfront.wire.http1.events import (
     Length,
     UntilClose,
 )
-from exfront.wire.http1.write import BodyWriter, field_lines, response_head_of
+from exfront.wire.http1.write import BodyWriter, FramingError, field_lines, response_head_of
 
 _STATUSES = {status: str(status) for status in range(100, 600)}
 
@@ -35,7 +35,8 @@ class Answer:
     begun: bool = field(default=False, init=False)
     ended: bool = field(default=False, init=False)
     until_close: bool = field(default=False, init=False)
-    _body: BodyWriter | None = field(default=None, init=False)
+    _left: int = field(default=0, init=False)  # of a body whose length was told
+    _body: BodyWriter | None = field(default=None, init=False)  # of any other
     _waiting: list[bytes] = field(factory=list, init=False)
 
     def interim(self, status: int, reason: bytes | None = None, lines: bytes = b"") -> None:
@@ -54,7 +55,10 @@ class Answer:
                 self.until_close, self.keep_alive = True, False
         self.begun = True
         self.record.front_end_status = _STATUSES[status]
-        self._body = BodyWriter(framing)
+        if type(framing) is Length:
+            self._left = framing.octets
+        else:
+            self._body = BodyWriter(framing)
         if not self.keep_alive:
             lines += b"Connection: close\r\n"
         elif not self.minor:
@@ -68,16 +72,21 @@ class Answer:
         self.outlet.write(response_head_of(101, None, lines, NO_BODY))
 
     def data(self, octets: bytes) -> None:
-        """A piece of the body."""
-        assert self._body is not None
-        self._waiting.append(self._body.data(octets))
+        """A piece of the body. Raises `FramingError` for more than was told."""
+        if self._body is not None:
+            octets = self._body.data(octets)
+        else:
+            self._left -= len(octets)
+            if self._left < 0:
+                raise FramingError("more octets than declared")
+        self._waiting.append(octets)
 
     def end(self) -> None:
-        """The answer is complete, and on its way."""
-        assert self._body is not None
-        last = self._body.end()
-        if last:
-            self._waiting.append(last)
+        """The answer is complete, and on its way. Raises `FramingError` for less than was told."""
+        if self._body is not None:
+            self._waiting.append(self._body.end())
+        elif self._left:
+            raise FramingError("fewer octets than declared")
         self.ended = True
         self.flush()
 

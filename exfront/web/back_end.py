@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from attrs import frozen
 from twisted.internet import protocol
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
@@ -32,8 +31,7 @@ class Listener(Protocol):
         ...
 
 
-@frozen(cache_hash=True)
-class ConnectionKey:
+class ConnectionKey(NamedTuple):
     """Requests with the same key may follow each other on one connection (S-HTTP-33).
 
     `user` is the account's id; where exfront proves nobody, a digest of the credentials that pass through. `scheme` is
@@ -49,7 +47,7 @@ class ConnectionKey:
 
     def same_place(self, other: ConnectionKey) -> bool:
         """Whether both mean one service."""
-        return (self.server, self.port, self.tls) == (other.server, other.port, other.tls)
+        return self[:3] == other[:3]
 
 
 @implementer(IHalfCloseableProtocol)
@@ -86,7 +84,8 @@ class BackEndConnection(protocol.Protocol):
     def finish(self) -> None:
         """The exchange is over."""
         self._listener = None
-        self.unfeed()
+        if self._feeding:
+            self.unfeed()
 
     def write(self, data: bytes) -> None:
         """Send; after the connection's end it goes nowhere."""

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from exfront import limits
 from exfront.reasons import BODY_TOO_LARGE, Refused
-from exfront.wire.http1.events import Framing, Length, NoBody
+from exfront.wire.http1.events import NO_BODY, Framing, Length
 
 
 class Taker(Protocol):
@@ -46,13 +46,14 @@ class RequestBody:
     limit: int = limits.HTTP_BODY_OCTETS
     changed: Callable[[], None] = field(default=lambda: None)
     received: int = field(default=0, init=False)
-    ended: bool = field(init=False)
+    ended: bool = field(init=False)  # from the start, where there is none
     paused: bool = field(default=False, init=False)
     _use: _Use = field(default=_Use.HOLD, init=False)
     _taker: Taker | None = field(default=None, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self.ended = self.empty
+    @ended.default
+    def _is_empty(self) -> bool:
+        return self.framing is NO_BODY or self.framing == Length(0)
 
     @property
     def wanted(self) -> bool:
@@ -62,7 +63,7 @@ class RequestBody:
     @property
     def empty(self) -> bool:
         """Whether there is none at all."""
-        return isinstance(self.framing, NoBody) or self.framing == Length(0)
+        return self._is_empty()
 
     @property
     def too_large(self) -> bool:

@@ -37,8 +37,8 @@ _TELLING = frozenset({
     b"x-calculatedbetarget", b"x-targetbeserver",
 })  # fmt: skip
 _LOCATIONS = (b"location", b"content-location")
-_EDITED = frozenset({*_LOCATIONS, b"set-cookie", b"content-length"})
-_LOOKED_AT = HOP_BY_HOP | _TELLING | _EDITED
+_EDITED = frozenset({*_LOCATIONS, b"set-cookie"})
+_LOOKED_AT = HOP_BY_HOP | _TELLING | _EDITED | {b"content-length"}
 _OPTIONS = frozenset({b"close", b"keep-alive"})
 CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
@@ -179,7 +179,7 @@ def to_client(head: ResponseHead, urls: BackEndUrls) -> bytes:
     connection: list[bytes] = []
     for line in head.lines:
         name = line.lower
-        if name not in _LOOKED_AT:
+        if name not in _LOOKED_AT or (name == b"content-length" and describes(head.status, head.framing)):
             kept.append(line.octets)
         elif name in _EDITED:
             kept.append(_edited(line, head, urls))
@@ -194,9 +194,7 @@ def _edited(line: FieldLine, head: ResponseHead, urls: BackEndUrls) -> bytes:
     if line.lower in _LOCATIONS:
         url = urls.public_url(line.value)
         return line.octets if url is line.value else field_lines([(line.name, url)])
-    if line.lower == b"content-length":
-        return line.octets if describes(head.status, head.framing) else b""
-    return b"" if _is_untrusted_field(line.value.partition(b"=")[0].strip(b" \t")) else line.octets  # a Set-Cookie
+    return b"" if line.value[:9].lower() == b"x-exfront" else line.octets  # a cookie of our own is not theirs to set
 
 
 def _name_of(octets: bytes) -> bytes:

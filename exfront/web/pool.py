@@ -42,12 +42,15 @@ class Pool:
     def keep(self, connection: BackEndConnection) -> None:
         """Keep an idle connection; it is closed when it is not used soon, speaks unasked, or is one too many."""
         key = connection.key
-        if key is None or connection.pinned or not connection.alive or not self._room(key):
+        if key is None or connection.pinned or not connection.alive or not self._room:
             connection.close()
             return
         idle = self._idle.get(key)
         if idle is None:
             idle = self._idle[key] = []
+        elif len(idle) >= limits.HTTP_BACK_END_IDLE_OF_A_USER:
+            connection.close()
+            return
         idle.append(connection)
         self._count += 1
         connection.left = self._forget
@@ -95,10 +98,9 @@ class Pool:
         if self._count:
             self._sweep = self.clock.callLater(self._pause(), self._look)
 
-    def _room(self, key: ConnectionKey) -> bool:
-        if self._count >= limits.HTTP_BACK_END_IDLE or not self.settings.http_back_end_idle_time:
-            return False
-        return len(self._idle.get(key, ())) < limits.HTTP_BACK_END_IDLE_OF_A_USER
+    @property
+    def _room(self) -> bool:
+        return self._count < limits.HTTP_BACK_END_IDLE and self.settings.http_back_end_idle_time > 0
 
     def _pause(self) -> float:
         return min(_SWEEP_TIME, self.settings.http_back_end_idle_time)

@@ -298,10 +298,11 @@ class Exchange:
     def _answered(self) -> None:
         self.answer.end()
         self._awaiting = False
-        self.deadline.clear()
         self._keep_alive = self._keep_alive and not self._reader.surplus
         if self.body.ended or not self._keep_alive:
-            self._finish()  # else a short rest of the request follows, watched by the client's own deadline
+            self._finish()
+        else:
+            self.deadline.clear()  # a short rest of the request follows, watched by the client's own
 
     def _cut_short(self) -> None:
         if self.answer.begun:

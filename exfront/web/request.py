@@ -139,13 +139,14 @@ class Request:
         """What the steps write into the record, where they were taken for a request before this one."""
         record, case = self.record, route.case
         identity, mailbox, directory = case.identity, case.mailbox, case.directory
-        self._enter(case.client)
-        self._directory, self._site = directory, case.site
-        record.virtual_directory = directory.path
+        self._client, self._directory, self._site = case.client, directory, case.site
+        if case.client.proxied:
+            self._enter(case.client)
+        record.virtual_directory = directory.section.path
         if identity.account is not None:
-            self.context.log_ons.note(record, identity)
+            record.user, record.account_id = route.user, identity.account.account_id
         if mailbox is not None:
-            record.mailbox = mailbox.shown
+            record.mailbox = route.mailbox
             record.location = "stale" if mailbox.stale else "cache"
         record.decision = "Relay"
         record.back_end = route.relay.server.name

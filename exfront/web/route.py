@@ -13,7 +13,7 @@ from exfront.backends.health import Application
 from exfront.decision import Relay
 from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IDirectory
-from exfront.names import LookupKey
+from exfront.names import LookupKey, decode
 from exfront.topology import Mailbox
 from exfront.web.back_end import ConnectionKey
 from exfront.web.headers import BackEndUrls, ClientFacts
@@ -21,7 +21,6 @@ from exfront.web.paths import BadPath, checked, is_plain
 from exfront.web.proxy import Terms
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire.http1.events import RequestFields, RequestHead
-from exfront.wire.http1.write import request_line
 
 
 @frozen
@@ -71,11 +70,15 @@ class Route:
     terms: Terms
     section: bytes = field(repr=False)
     urls: BackEndUrls
+    user: str = field(init=False)  # as logs show it, and the mailbox
+    mailbox: str = field(init=False)
     _prefix: bytes = field(init=False)
     _whole: bool = field(init=False)  # the path ended with the segments that decided
 
     def __attrs_post_init__(self) -> None:
-        segments = self.case.segments
+        identity, mailbox, segments = self.case.identity, self.case.mailbox, self.case.segments
+        self.user = decode(identity.typed)
+        self.mailbox = "-" if mailbox is None else mailbox.shown
         # A plain path has no encoded slash: where the first one had, none is the same.
         self._prefix = b"" if any(b"/" in each for each in segments) else b"/" + b"/".join(segments)
         self._whole = len(segments) < self.case.site.decisive or not segments[-1]
@@ -97,7 +100,7 @@ class Route:
         target = head.target
         if not target.startswith(b"/"):  # the absolute form
             target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
-        return request_line(head.method, target) + self.section
+        return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, self.section)  # both are as the grammar read them
 
     def _same_mailbox(self, directory: IDirectory) -> bool:
         named = self.case.named

@@ -17,7 +17,7 @@ class NoBody:
     """The message has no body (RFC 9112 section 6.3, cases 1 and 7)."""
 
 
-@frozen
+@define(unsafe_hash=True)
 class Length:
     """The body has exactly this many octets (Content-Length)."""
 

@@ -28,8 +28,6 @@ def declared(lengths: Sequence[bytes], codings: Sequence[bytes], minor: int) -> 
 
 def content_length(value: bytes) -> int | None:
     """The number in a Content-Length; None unless it is 1*DIGIT below 2^63."""
-    if value.isdigit() and len(value) < 19:
-        return int(value)
     match = grammar.CONTENT_LENGTH.fullmatch(value)
     if match is None or not value:
         return None

@@ -88,7 +88,7 @@ class RequestReader:
     @property
     def buffered(self) -> int:
         """How many octets are held; 0 between messages when no further one has begun."""
-        return len(self._inbox)
+        return len(self._inbox.octets) - self._inbox.start
 
     def next_event(self) -> Event | None:
         """The next event; None when there is none before more octets come, or none at all."""

@@ -19,6 +19,7 @@ from exfront.wire.http1.events import (
     Data,
     Event,
     Framing,
+    Length,
     Malformed,
     ResponseHead,
     Truncated,
@@ -174,13 +175,16 @@ class ResponseReader:
 
     def _begin(self, line: re.Match[bytes], lines: Sequence[FieldLine]) -> ResponseHead | Malformed:
         version, code, reason = line.groups()
-        minor, status = int(version), int(code)
+        minor, status = 1 if version == b"1" else 0, int(code)
         lengths, codings, connection = _decisive(lines)
-        body = declared(lengths, codings, minor)
+        if status >= 200 and not codings and len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) < 19:
+            body: Framing | Malformed | None = Length(int(lengths[0]))  # nearly always
+        else:
+            body = declared(lengths, codings, minor)
         if isinstance(body, Malformed):
             return body
         framing = self._framing(status, body)
-        keep_alive = lives_on(connection, minor) and framing is not UNTIL_CLOSE
+        keep_alive = (lives_on(connection, minor) if connection else minor == 1) and framing is not UNTIL_CLOSE
         head = ResponseHead(status, reason or b"", minor, lines, framing, keep_alive)
         return self._interim(head) if status < 200 else self._final(head)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from exfront.wire.http1 import grammar
-from exfront.wire.http1.events import Chunked, Framing, Headers, Length, NoBody, UntilClose
+from exfront.wire.http1.events import NO_BODY, Chunked, Framing, Headers, Length, NoBody, UntilClose
 
 REASON_PHRASES: dict[int, bytes] = {
     100: b"Continue", 101: b"Switching Protocols", 102: b"Processing", 103: b"Early Hints",
@@ -79,7 +79,7 @@ def response_head(status: int, reason: bytes | None, headers: Headers, framing: 
 
 def describes(status: int, framing: Framing) -> bool:
     """Whether a Content-Length tells what GET would give: of a response without a body to HEAD, and of a 304."""
-    return isinstance(framing, NoBody) and status >= _FIRST_FINAL and status != _NO_CONTENT
+    return framing is NO_BODY and status >= _FIRST_FINAL and status != _NO_CONTENT
 
 
 def response_head_of(status: int, reason: bytes | None, lines: bytes, framing: Framing, minor: int = 1) -> bytes:
