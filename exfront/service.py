@@ -27,6 +27,7 @@ from exfront.check.checks import Checks
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.directory.lookup import Directory
+from exfront.directory.mail_bindings import STANDARD_PORTS
 from exfront.directory.own_site import site_of_addresses
 from exfront.directory.schemas import schema
 from exfront.directory.servers import Servers
@@ -94,7 +95,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     dialer = Dialer(reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
-    topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn)
+    ports = STANDARD_PORTS.union(settings.back_ends.ports)
+    topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn, ports)
     policy = Policy(settings.back_ends.suffixes or ())
     guard = Guard(settings.authentication, reactor.seconds)
     guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))

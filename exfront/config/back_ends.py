@@ -6,13 +6,17 @@ from pathlib import Path
 
 from attrs import frozen
 
-from exfront.config.kinds import Network
+from exfront.config.kinds import Network, Port
 
 
 @frozen
 class BackEndsSection:
-    """`[[server]]` names are always allowed; others below `suffixes`. Every address must lie in `networks`."""
+    """`[[server]]` names are always allowed; others below `suffixes`. Every address must lie in `networks`.
+
+    `ports` are those beyond the standard ones where POP3 and IMAP4 of a server may be, by the directory's word.
+    """
 
     suffixes: tuple[str, ...] | None = None  # default: the DNS domain of [directory] base
     networks: tuple[Network, ...] | None = None  # default: all but loopback, link-local, multicast, own listeners
+    ports: tuple[Port, ...] = ()
     ca_file: Path | None = None  # default: the system's certificate authorities

@@ -65,7 +65,8 @@ _KIND = re.compile(r"msexch(\w+)virtualdirectory", re.IGNORECASE)
 
 
 def read_server(entry: Entry) -> Server:
-    """A server; without a host name in networkAddress its short name stands for it. Ports are the standard ones."""
+    """A server; without a host name in networkAddress its short name stands for it. Ports are the standard ones
+    as long as no other object tells of others."""
     name = _own_name(entry)
     site = entry.text("msExchServerSite")
     return Server(

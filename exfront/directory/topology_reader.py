@@ -19,6 +19,7 @@ from exfront.config.directory import DirectorySection
 from exfront.directory import exchange_objects as objects
 from exfront.directory.entry import Entry
 from exfront.directory.filters import AnyOf, Equals, Filter, Search
+from exfront.directory.mail_bindings import STANDARD_PORTS, served
 from exfront.directory.root_dse import ROOT_SEARCH, RootDse
 from exfront.directory.search_connection import Searches
 from exfront.reasons import Refused
@@ -62,7 +63,8 @@ class TopologyReader:
     """`current` is the last whole reading, empty before the first. `broken` counts objects that it had to leave out.
 
     `merged` is the same with the servers of the configuration, `listed`, which win. `changed` is called with each
-    reading that differs from the one before. `settings` is [directory]: assign a new one to change it while running.
+    reading that differs from the one before. `ports` are those that POP3 and IMAP4 of a server may be at. `settings` is
+    [directory]: assign a new one to change it while running.
     """
 
     log = Logger()
@@ -72,6 +74,7 @@ class TopologyReader:
     reactor: Any
     listed: tuple[Server, ...] = ()
     changed: Callable[[Topology], None] = field(default=lambda topology: None)
+    ports: frozenset[int] = STANDARD_PORTS
     current: Topology = field(factory=Topology)
     merged: Topology = field(init=False)
     broken: int = 0
@@ -102,6 +105,11 @@ class TopologyReader:
         for kind in _KINDS:
             found[kind.name], unread = await self._objects(kind, base)
             broken += unread
+        found["servers"], strange = served(found["servers"], found["mail_settings"], self.ports)
+        if strange:
+            self.log.warn(
+                "not allowed by [back_ends] ports, the standard ports are used: {strange}", strange=_named(set(strange))
+            )
         self._swap(_topology(found), broken)
         return self.current
 

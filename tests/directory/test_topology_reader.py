@@ -206,6 +206,26 @@ class ValueTests(ReaderTests):
         )
         self.assertEqual(topology.mail_settings, (MailSettings("BOSTON", "pop3", ("0.0.0.0:110",), ("0.0.0.0:995",)),))
 
+    def test_ports_of_a_server_are_those_of_its_protocols(self) -> None:
+        """S-DIR-4: standard ones; others only where the configuration allows them, and a warning says so."""
+
+        def protocol(number: int, **values: Values) -> Entry:
+            classes = ["protocolCfgIMAPServer" if number == 1 else "protocolCfgPOPServer"]
+            return entry(f"CN={number},CN=X,CN=Protocols,CN=BOSTON,{_SERVERS}", {"objectClass": classes, **values})
+
+        entries = (
+            _server("BOSTON"),
+            protocol(1, msExchSecureBindings=["0.0.0.0:993"]),
+            protocol(2, msExchServerBindings=["0.0.0.0:2110"]),
+        )
+        (boston,) = self.read(*entries).servers
+        self.assertEqual((boston.imap4, boston.pop3), (Service(993, "implicit"), Service(110)))
+        told = [event["strange"] for event in self.events if "strange" in event]
+        self.assertEqual(told, ["pop3 of BOSTON at port 2110"])
+        self.reader.ports |= {2110}
+        (boston,) = self.read(*entries).servers
+        self.assertEqual(boston.pop3, Service(2110))
+
     def test_sites_subnets_and_links(self) -> None:
         topology = self.read(
             entry(_EAST, {"objectClass": ["site"]}),

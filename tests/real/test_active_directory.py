@@ -34,7 +34,7 @@ from exfront.reasons import (
 )
 from exfront.routing import decide
 from exfront.secret import Secret
-from exfront.topology import Mailbox, Topology
+from exfront.topology import Mailbox, Service, Topology
 from tests.support.process import program
 from tests.support.samba import shared_site
 from tests.support.samba_data import (
@@ -297,6 +297,9 @@ class TopologyTests(SambaTests):
         gate = topology.find("gate")
         assert gate is not None
         self.assertEqual(gate.roles, {"front_end"})
+        boston = topology.find("boston")
+        assert boston is not None
+        self.assertEqual((boston.imap4, boston.pop3), (Service(143), Service(110)))
 
     async def test_sites(self) -> None:
         topology = await self.topology()
