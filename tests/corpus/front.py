@@ -20,6 +20,8 @@ VIRTUAL_SITE: Section = {
          "require_tls": "no"},
         {"path": "/small", "application": "public", "authentication": "anonymous", "server": "chicago",
          "require_tls": "no", "body_octets": SMALL_BODY, "methods": ["GET", "POST"]},
+        {"path": "/ws", "application": "webdav", "authentication": "anonymous", "server": "chicago",
+         "require_tls": "no", "websocket": True},
         {"path": "/owa", "application": "owa", "authentication": "anonymous", "server": "chicago",
          "require_tls": "no"},
         {"path": "/exchange", "application": "exchange", "require_tls": "no"},

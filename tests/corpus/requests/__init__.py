@@ -16,6 +16,7 @@ from tests.corpus.requests import (
     targets,
     trailers,
     trust,
+    web_sockets,
 )
 
 THEMES: Mapping[str, tuple[Entry, ...]] = {
@@ -29,6 +30,7 @@ THEMES: Mapping[str, tuple[Entry, ...]] = {
     "trailers": trailers.ENTRIES,
     "connections": connection.ENTRIES,
     "trust": trust.ENTRIES,
+    "web sockets": web_sockets.ENTRIES,
     "pipelines": pipelines.ENTRIES,
     "limits": sizes.ENTRIES,
 }
