@@ -20,11 +20,11 @@ def main() -> None:
         candidates = {
             name: (
                 peer.daemon.pid,
-                partial(get, peer.secure if tls else peer.plain, tls, stage.authorization, stage.path, PAGE, _REQUESTS),
+                partial(get, peer.secure if tls else peer.plain, tls, stage.visitors, PAGE, _REQUESTS),
             )
             for name, peer in peers.items()
         }
-        title = f"HTTP: GET of {len(PAGE)} octets with Basic, 20 keep-alive connections, {how}"
+        title = f"HTTP: GET of {len(PAGE)} octets with Basic, 20 users with a keep-alive connection each, {how}"
         compare(title, "µs a request", candidates, PEER, _ROUNDS, 1e6)
 
 

@@ -37,14 +37,14 @@ def main() -> None:
 
 
 def _held(stage: WebStage, octets: Octets, peer: Peer, tls: ssl.SSLContext | None) -> float:
-    address = peer.secure if tls else peer.plain
+    address, visitor = peer.secure if tls else peer.plain, stage.visitors[0]
     with ExitStack() as stack:
         clients: list[Client] = []
 
         def hold(count: int) -> int:
             while len(clients) < count:
                 clients.append(stack.enter_context(Client(address, tls)))
-                clients[-1].socket.sendall(request("GET", f"{stage.path}held/{len(clients)}", stage.authorization))
+                clients[-1].socket.sendall(request("GET", f"{visitor.path}held/{len(clients)}", visitor.authorization))
             wait_until(lambda: octets.held() == count, f"{count} held requests", 60)
             return proportional_memory(peer.daemon.pid)
 

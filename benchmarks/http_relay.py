@@ -25,7 +25,7 @@ def main() -> None:
             candidates = {
                 name: (
                     peer.daemon.pid,
-                    partial(work, peer.secure if tls else peer.plain, tls, stage.authorization, stage.path, _OCTETS),
+                    partial(work, peer.secure if tls else peer.plain, tls, stage.visitors[0], _OCTETS),
                 )
                 for name, peer in peers.items()
             }

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from tests.support.octets import PIECE, Comparison, pieces
 from tests.support.process import Address
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+
+
+@frozen
+class Visitor:
+    """A user: what he may see, and his Basic."""
+
+    path: str
+    authorization: str
 
 
 @define(eq=False)
@@ -73,31 +82,33 @@ class Client:
         return data
 
 
-def get(address: Address, tls: ssl.SSLContext | None, authorization: str, path: str, page: bytes, count: int) -> float:
-    """`count` GETs, each of another URL, on 20 connections that have a request under way each."""
+def get(address: Address, tls: ssl.SSLContext | None, visitors: Sequence[Visitor], page: bytes, count: int) -> float:
+    """`count` GETs, each of another URL, on a connection of each visitor that has a request under way."""
     with ExitStack() as stack:
-        clients = [stack.enter_context(Client(address, tls)) for _ in range(20)]
-        numbers: Iterator[int] = iter(range(count))
+        clients = [(stack.enter_context(Client(address, tls)), visitor) for visitor in visitors]
+        numbers = itertools.count()
         for _ in range(count // len(clients)):
-            for client in clients:
-                client.socket.sendall(request("GET", f"{path}?{next(numbers)}", authorization))
-            for client in clients:
+            for client, visitor in clients:
+                client.socket.sendall(request("GET", f"{visitor.path}?{next(numbers)}", visitor.authorization))
+            for client, _ in clients:
                 assert client.body() == page
-    return count // 20 * 20
+    return count // len(visitors) * len(visitors)
 
 
-def down(address: Address, tls: ssl.SSLContext | None, authorization: str, path: str, octets: int) -> float:
+def down(address: Address, tls: ssl.SSLContext | None, visitor: Visitor, octets: int) -> float:
     """Fetch a body that is the pattern; GB."""
     with Client(address, tls) as client:
-        client.socket.sendall(request("GET", f"{path}down/{octets}", authorization))
+        client.socket.sendall(request("GET", f"{visitor.path}down/{octets}", visitor.authorization))
         assert client.compare() == octets
     return octets / 1e9
 
 
-def up(address: Address, tls: ssl.SSLContext | None, authorization: str, path: str, octets: int) -> float:
+def up(address: Address, tls: ssl.SSLContext | None, visitor: Visitor, octets: int) -> float:
     """Send the pattern; GB."""
     with Client(address, tls) as client:
-        client.socket.sendall(request("PUT", f"{path}up", authorization, f"Content-Length: {octets}\r\n"))
+        client.socket.sendall(
+            request("PUT", f"{visitor.path}up", visitor.authorization, f"Content-Length: {octets}\r\n")
+        )
         for piece in pieces(octets):
             client.socket.sendall(piece)
         answer = client.body()

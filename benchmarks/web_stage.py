@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
+from benchmarks.load import Visitor
 from benchmarks.web_peers import Peer, apache, haproxy, nginx, pages
 from tests.support.clients import basic
 from tests.support.exfront import UNGUARDED, ExFront
@@ -23,7 +24,7 @@ class WebStage:
     """Started on demand. `back_end` is where all of them relay to; the default serves `PAGE` for each path."""
 
     back_end: Address | None = None
-    site: MailSite = field(factory=lambda: MailSite(40))
+    site: MailSite = field(factory=lambda: MailSite(80))
     _asked: Address = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -32,19 +33,10 @@ class WebStage:
         self.back_end = self.back_end or self._asked
 
     @property
-    def user(self) -> Person:
-        """Lives on the server that the back end stands for."""
-        return self.site.living_on("chicago")[0]
-
-    @property
-    def authorization(self) -> str:
-        """The user's Basic."""
-        return basic(self.user.name, self.user.password)["Authorization"]
-
-    @property
-    def path(self) -> str:
-        """What the user may see."""
-        return f"/exchange/{self.user.alias}/"
+    def visitors(self) -> list[Visitor]:
+        """Twenty users who live on the server that the back end stands for."""
+        people = self.site.living_on("chicago")[:20]
+        return [Visitor(f"/exchange/{user.alias}/", _basic(user)) for user in people]
 
     @property
     def tls(self) -> ssl.SSLContext:
@@ -76,7 +68,7 @@ class WebStage:
         return self.site.exfront(
             {name: LISTENERS[name] for name in ("http", "https")},
             authentication={**UNGUARDED, "credential_cache_time": 60.0},
-            limits={**LIMITS, "connections_per_address": 10_000},
+            limits={**LIMITS, "connections_per_address": 10_000, "connections_per_back_end": 10_000},
             server=[self.site.chicago.section(address=address, http=port)],
             virtual_site=[
                 {
@@ -85,6 +77,10 @@ class WebStage:
                 }
             ],
         )  # fmt: skip
+
+
+def _basic(user: Person) -> str:
+    return basic(user.name, user.password)["Authorization"]
 
 
 def _started(peer: Peer) -> Peer:

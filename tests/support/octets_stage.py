@@ -44,7 +44,7 @@ def octets_stage() -> OctetsStage:
         {name: LISTENERS[name] for name in ("http", "https")},
         server=[{"name": "octets", "host": "octets.fourthcoffee.com", "address": octets.address, "http": octets.port}],
         virtual_site=[{"name": "default", "public_name": PUBLIC_NAME, "virtual_directory": [directory]}],
-        limits={**LIMITS, "connections_per_address": 10_000},
+        limits={**LIMITS, "connections_per_address": 10_000, "connections_per_back_end": 10_000},
     )
     octets.daemon.start()
     front.start()
