@@ -11,7 +11,7 @@ from benchmarks.load import Visitor
 from benchmarks.web_peers import Peer, apache, haproxy, nginx, pages
 from tests.support.clients import basic
 from tests.support.exfront import UNGUARDED, ExFront
-from tests.support.mail_site import LIMITS, LISTENERS, PUBLIC_NAME, MailSite
+from tests.support.mail_site import LISTENERS, PUBLIC_NAME, MailSite
 from tests.support.population import Person
 from tests.support.process import Address
 
@@ -68,7 +68,7 @@ class WebStage:
         return self.site.exfront(
             {name: LISTENERS[name] for name in ("http", "https")},
             authentication={**UNGUARDED, "credential_cache_time": 60.0},
-            limits={**LIMITS, "connections_per_address": 10_000, "connections_per_back_end": 10_000},
+            limits={"connections_per_address": 10_000, "connections_per_back_end": 10_000},
             server=[self.site.chicago.section(address=address, http=port)],
             virtual_site=[
                 {

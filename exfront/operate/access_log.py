@@ -23,7 +23,8 @@ from exfront.interfaces import IRecordObserver
 
 _FIELD_CHARACTERS = 1024  # S-HTTP-40
 _FLUSH_TIME = 0.1  # seconds; one write for all lines of a moment
-_AS_IT_IS = re.compile(r"[\n!#-\[\]-~]*+")
+_WORDS = re.compile(r"[\n!#-\[\]-~]*+")
+_TEXTS = re.compile(r"[\n !#-\[\]-~]*+")
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\u2028\u2029]')
 
 _NAMES = (
@@ -59,6 +60,7 @@ _NAMES = (
     "x-detail",
 )
 _MEMBERS = tuple(f'"{name}": ' for name in _NAMES)
+_OBJECT = "{" + ", ".join(f'{member}"%s"' for member in _MEMBERS) + "}\n"
 
 
 @implementer(IRecordObserver)
@@ -133,18 +135,24 @@ def _w3c_header() -> str:
 def w3c_line(record: SessionRecord) -> str:
     """One line; a space within a value is written ``+``, as IIS does."""
     values = _values(record)
-    if all(values):
-        line = "\n".join(values)
-        # Nearly always no value has anything to be escaped, and one look at all of them says so.
-        if len(line) <= _FIELD_CHARACTERS and line.count("\n") == len(values) - 1 and _AS_IT_IS.fullmatch(line):
-            return line.replace("\n", " ") + "\n"
+    if all(values) and _as_they_are(values, _WORDS):
+        return " ".join(values) + "\n"
     return " ".join(_escape(value).replace(" ", "+") or "-" for value in values) + "\n"
 
 
 def json_line(record: SessionRecord) -> str:
     """One JSON object."""
-    pairs = zip(_MEMBERS, _values(record), strict=True)
+    values = _values(record)
+    if _as_they_are(values, _TEXTS):
+        return _OBJECT % values
+    pairs = zip(_MEMBERS, values, strict=True)
     return "{" + ", ".join([name + _json_text(value[:_FIELD_CHARACTERS]) for name, value in pairs]) + "}\n"
+
+
+def _as_they_are(values: tuple[str, ...], allowed: re.Pattern[str]) -> bool:
+    """Whether no value needs to be escaped or cut, as nearly always: one look at all of them together."""
+    text = "\n".join(values)
+    return len(text) <= _FIELD_CHARACTERS and text.count("\n") < len(values) and allowed.fullmatch(text) is not None
 
 
 def _values(record: SessionRecord) -> tuple[str, ...]:

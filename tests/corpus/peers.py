@@ -24,6 +24,7 @@ OUTPUT = Path(__file__).resolve().parents[2] / "docs" / "http-corpus.rst"
 PATIENCE = 3.0  # seconds; who says nothing in that time says nothing
 
 _OURS = ("without b'via'", "without b'x-forwarded-proto'", "with b'connection'")
+_DATE = re.compile(r"\w{3}, \d\d \w{3} 20\d\d [\d:]{8} GMT")
 _SPECIAL = re.compile(r"([\\*`|_])")
 _HEAD = """Malformed and borderline HTTP: exfront and others
 =================================================
@@ -43,7 +44,8 @@ nginx has no limit of a body. Everything else is as it comes.
 
 How to read it: ``400`` is the status for the client, and nothing came through; ``200, passed`` came through; other
 words say what differs at the back end or at the client. Of the back end's answers only what the client gets is shown.
-"same" is what exfront does. Another status of a refusal is a difference too.
+"same" is what exfront does. Another status of a refusal is a difference too. Some of what the others do depends on how
+octets happen to come: a few cells differ from run to run.
 
 """
 
@@ -53,7 +55,8 @@ def said(result: Result) -> str:
     statuses = " ".join(f"{answer.status}{'' if answer.complete else ' cut'}" for answer in result.answers)
     answered = statuses or _silence(result)
     complete = [seen for seen in result.reached if seen.complete]
-    if len(complete) == len(result.entry.outcome.reached) and result.entry.answer is not None:
+    entry = result.entry
+    if entry.answer is not None and (entry.early or len(complete) == len(entry.outcome.reached)):
         return ", ".join([answered, *_remarks(result, complete)])
     if not complete:
         return answered
@@ -127,6 +130,7 @@ def table(name: str, proxies: Sequence[str], rows: Sequence[tuple[str, str, str,
 
 def _plain(text: str) -> str:
     """Short, ASCII, and without a meaning for reStructuredText."""
+    text = _DATE.sub("(now)", text)
     short = text if len(text) <= 160 else text[:157] + "..."
     return _SPECIAL.sub(r"\\\1", short.encode("ascii", "backslashreplace").decode())
 
@@ -171,7 +175,8 @@ def main() -> int:
         begin += len(theme)
         rows = list(differences(theme, part))
         print(f"{name}: {len(theme)} messages, {len(rows)} on which they differ")
-        parts.append(table(name[0].upper() + name[1:], names, rows))
+        if rows:
+            parts.append(table(name[0].upper() + name[1:], names, rows))
     OUTPUT.write_text("".join(parts).rstrip("\n") + "\n", "utf-8")
     return 0
 

@@ -89,6 +89,16 @@ class LineTests(SynchronousTestCase):
             self.assertEqual(found["sc-substatus"], number, reason)
         self.assertEqual(json.loads(json_line(record(reason=WRONG_PASSWORD)))["sc-substatus"], "-")
 
+    def test_a_line_in_one_piece_is_the_same_as_one_of_many(self) -> None:
+        """S-HTTP-40: what needs no escaping is not looked at value by value, and nothing else is taken for it."""
+        for target in ("/a", "/a b", "/a\nb", "", "/%41", "\n", 'a"b', "a\\b", "\x7f", "é", "x" * 1100, "/a\n"):
+            changed = record(target=target)
+            words = w3c_line(changed).rstrip("\n").split(" ")
+            self.assertEqual(len(words), len(w3c_line(record()).split(" ")), target)
+            self.assertNotRegex(w3c_line(changed)[:-1], r'[\x00-\x1f"\x7f]')
+            self.assertEqual(json.loads(json_line(changed))["cs-uri"], target[:1024])
+            self.assertEqual(json_line(changed).count("\n"), 1)
+
     def test_json_holds_the_same(self) -> None:
         """S-HTTP-40: JSON escapes by itself."""
         line = json_line(record(user="a\nb", reason=BACK_END_REFUSED))
