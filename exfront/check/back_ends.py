@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from attrs import frozen
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
-from exfront.check.rows import ROUTE_ADVICE, Rows, failed, lifetime, peer_certificate
+from exfront.check.rows import ROUTE_ADVICE, Rows, failed, lifetime, own_certificate, peer_certificate
 from exfront.config.settings import Settings
 from exfront.decision import Refuse, Relay
 from exfront.facts import ANONYMOUS, Facts, World
@@ -22,6 +24,28 @@ from exfront.topology import Protocol, Server
 def listened_for(settings: Settings) -> tuple[Protocol, ...]:
     """The protocols that clients can speak."""
     return tuple(dict.fromkeys(listener.protocol for listener in settings.listener))
+
+
+def passes_log_ons(settings: Settings) -> bool:
+    """Whether Negotiate and NTLM pass through anywhere, from clients that come over TLS."""
+    over_tls = any(listener.protocol == "http" and listener.tls != "none" for listener in settings.listener)
+    directories = (each for site in settings.virtual_site for each in site.virtual_directory)
+    return over_tls and any("passthrough" in each.authentication for each in directories)
+
+
+def channel_binding(subject: str, shown: x509.Certificate, own: x509.Certificate | None) -> Row:
+    """Whether a log-on that is bound to the client's TLS connection can be valid on ours to the back end.
+
+    What it is bound to is the certificate that the client was shown (RFC 5929 section 4, tls-server-end-point).
+    """
+    if own is not None and own.fingerprint(SHA256()) == shown.fingerprint(SHA256()):
+        return Row("ok", f"{subject} channel binding", "it shows the certificate of [tls]")
+    return Row(
+        "warning",
+        f"{subject} channel binding",
+        "it shows another certificate than [tls]: where it demands channel binding, NTLM and Negotiate fail",
+        "the same certificate on both, or Extended Protection off in that directory of the server",
+    )
 
 
 @frozen
@@ -72,6 +96,8 @@ class BackEndCheck:
             certificate = peer_certificate(connection.transport)
             if certificate is not None:
                 rows.append(lifetime(f"{subject} certificate", certificate, self.wall_clock()))
+                if protocol == "http" and passes_log_ons(self.settings):
+                    rows.append(channel_binding(subject, certificate, own_certificate(self.settings)))
             return rows
         finally:
             if isinstance(connection, Greeting) and connection.transport is not None:

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
-from cryptography import x509
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from exfront import limits
 from exfront.check.back_ends import BackEndCheck
 from exfront.check.directory import DirectoryCheck
-from exfront.check.rows import Rows, failed, lifetime, too_slow
+from exfront.check.rows import Rows, failed, lifetime, own_certificate, too_slow
 from exfront.check.users import UserCheck
 from exfront.config.settings import Settings
 from exfront.directory.schemas import Schema
@@ -66,11 +65,8 @@ class Checks:
         return rows.addErrback(late)
 
     def _own_certificate(self) -> Rows:
-        file = self.settings.tls.certificate
-        if file is None:
-            return []
-        chain = x509.load_pem_x509_certificates(file.read_bytes())
-        return [lifetime("certificate of [tls]", chain[0], self.wall_clock())]
+        certificate = own_certificate(self.settings)
+        return [] if certificate is None else [lifetime("certificate of [tls]", certificate, self.wall_clock())]
 
     async def _topology(self) -> Rows:
         """What the configuration partition holds; none is no fault where [[server]] names the servers."""

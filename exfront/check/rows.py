@@ -9,6 +9,7 @@ from typing import Any
 from cryptography import x509
 
 from exfront import limits
+from exfront.config.settings import Settings
 from exfront.operate.check_table import Row
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
@@ -60,6 +61,12 @@ def lifetime(subject: str, certificate: x509.Certificate, now: datetime) -> Row:
     if days < limits.CERTIFICATE_WARNING_DAYS:
         return Row("warning", subject, found, "renew it")
     return Row("ok", subject, found)
+
+
+def own_certificate(settings: Settings) -> x509.Certificate | None:
+    """The leaf that [tls] shows to clients."""
+    file = settings.tls.certificate
+    return None if file is None else x509.load_pem_x509_certificates(file.read_bytes())[0]
 
 
 def peer_certificate(transport: Any) -> x509.Certificate | None:

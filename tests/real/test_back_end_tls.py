@@ -153,6 +153,24 @@ class BackEndTlsTests(SynchronousTestCase):
             self.assertEqual((days["state"], days["advice"]), ("warning", "renew it"))
             self.assertRegex(days["found"], "valid for (29|30) days")
 
+    def test_check_tells_where_channel_binding_cannot_hold(self) -> None:
+        """S-HTTP-34: RFC 5929: what a log-on is bound to is the certificate that the client saw."""
+        passing = {
+            "path": "/mapi", "application": "mapi", "authentication": "passthrough", "server": "dallas",
+        }  # fmt: skip
+        site = {"name": "default", "public_name": "mail.fourthcoffee.com", "virtual_directory": [passing]}
+        for own, state in ((self.site.certificate, "warning"), (self.site.dallas.certificate, "ok")):
+            front = self.site.exfront(
+                {"https": LISTENERS["https"]},
+                server=[implicit(self.site.dallas)],
+                tls={"certificate": str(own)},
+                virtual_site=[site],
+            )
+            command = [sys.executable, "-m", "exfront.control", "check", "--json", "--config", str(front.configuration)]
+            rows = json.loads(subprocess.run(command, capture_output=True, timeout=60, check=False).stdout)
+            (found,) = (row for row in rows if row["subject"] == "back end dallas http channel binding")
+            self.assertEqual((found["state"], bool(found["advice"])), (state, state == "warning"))
+
     def stranger(self) -> str:
         """The file of an authority that signed nothing here."""
         folder = Path(self.mktemp()).absolute()
