@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _OWN_SCHEMA = Path(__file__).with_name("ad.schema")
 _MODULES = Path("/usr/lib/ldap")
 _INDEX = "objectClass,sAMAccountName,userPrincipalName,proxyAddresses,mail,mailNickname,uid,homeMDB,objectGUID eq"
 _ADDRESS = "127.0.0.1"
+_FREEZE_TIME = 10.0  # seconds; a busy machine takes a moment
 _LOAD_TIME = 300.0  # seconds; 100,000 users take 20 on an idle machine
 
 
@@ -83,8 +85,13 @@ class Slapd:
         self.daemon.kill()
 
     def freeze(self) -> None:
-        """SIGSTOP: the kernel still accepts connections, and nobody answers."""
+        """SIGSTOP: the kernel still accepts connections, and nobody answers once all threads have stopped."""
         os.kill(self.daemon.pid, signal.SIGSTOP)
+        until = time.monotonic() + _FREEZE_TIME
+        while not _stopped(self.daemon.pid):
+            if time.monotonic() > until:
+                raise AssertionError(f"slapd runs on, {_FREEZE_TIME:g} s after SIGSTOP")
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -157,6 +164,12 @@ def site_of(people: Population, log: str = "stats") -> Site:
 def shared_site() -> Site:
     """One slapd for all tests of a process that leave it as it is; it ends with the process."""
     return new_site()
+
+
+def _stopped(pid: int) -> bool:
+    """Whether each thread has, by its state in proc(5)."""
+    stats = (task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def _configuration(folder: Path, certificate: Path) -> str:
