@@ -66,7 +66,7 @@ def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
         return (Group("soak", ("tests.soak",), 3600, 20),)
-    return (Group("real", ("tests.real",), 420, 180), Group("ordinary", ordinary_tests(), 420, 1550))
+    return (Group("real", ("tests.real",), 540, 180), Group("ordinary", ordinary_tests(), 540, 1550))
 
 
 def judge(output: str, status: int, fewest: int) -> Outcome:
