@@ -77,9 +77,11 @@ class BackEndConnection(protocol.Protocol):
         """Whether it is alive, and goes where requests of `key` go."""
         return self.alive and self.key is not None and self.key.same_place(key)
 
-    def begin(self, listener: Listener) -> None:
-        """From now on events go to `listener`."""
+    def begin(self, listener: Listener, octets: bytes = b"") -> None:
+        """From now on events go to `listener`, who begins with sending `octets`."""
         self._listener = listener
+        if octets:
+            self._line.write(octets)
 
     def finish(self) -> None:
         """The exchange is over."""

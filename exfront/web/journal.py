@@ -25,8 +25,10 @@ class Journal:
         self._began, self.outlet.octets = self.clock.seconds(), 0
         record = self.sessions.new_record(self.session)
         record.octets_in = octets_in
-        record.steps.update(self.session.record.steps)
-        self.session.record.steps.clear()  # only the first request was let in just now
+        admitted = self.session.record.steps
+        if admitted:  # only the first request was let in just now
+            record.steps.update(admitted)
+            admitted.clear()
         return record
 
     def finish(self, record: SessionRecord) -> None:

@@ -12,10 +12,10 @@ _SECRET_NAME = re.compile(rb"pass|token|pwd|secret", re.IGNORECASE)
 
 def masked(target: bytes) -> str:
     """`target` with the value of each query parameter that is called like a password or a token as ``***``."""
-    path, mark, query = target.partition(b"?")
-    if mark and _PERHAPS_SECRET.search(query):
-        query = _PARAMETER.sub(_mask, query)
-    return (path + mark + query).decode("latin-1")
+    if b"?" in target and _PERHAPS_SECRET.search(target):
+        path, mark, query = target.partition(b"?")
+        target = path + mark + _PARAMETER.sub(_mask, query)
+    return target.decode("latin-1")
 
 
 def _mask(parameter: re.Match[bytes]) -> bytes:

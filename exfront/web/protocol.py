@@ -218,7 +218,7 @@ class HttpProtocol(Protocol):
         body = RequestBody(head.fields.framing, changed=self._pump)
         self._request = request = Request(self._context, head, answer, body, record, self._served)
         if body.ended:
-            self._reader.next_event()  # its End
+            self._reader.no_body()
         self._pace.enter(Phase.ANSWER)
         self._serving = True
         request.serve()
@@ -314,7 +314,9 @@ class HttpProtocol(Protocol):
             phase = Phase.HEAD if self._reader.buffered else Phase.IDLE
         if phase is not pace.phase:
             pace.enter(phase)
-        self._read(self._reader.buffered <= limits.BUFFER_OCTETS and not (request and request.body.paused))
+        wanted = self._reader.buffered <= limits.BUFFER_OCTETS and not (request is not None and request.body.paused)
+        if wanted is not self._reading:
+            self._read(wanted)
 
     def _read(self, wanted: bool) -> None:
         if wanted and not self._reading:

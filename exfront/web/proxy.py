@@ -105,9 +105,8 @@ class Exchange:
         if not connection.alive:
             self.fail(BACK_END_RESET, "closed before the request")
             return
-        connection.begin(self)
         self.answer.outlet.feed_from(self)
-        connection.write(octets)
+        connection.begin(self, octets)
         if self.body.ended:
             self._await()
         else:
@@ -226,6 +225,7 @@ class Exchange:
                 self.answer.data(event.octets)
             elif isinstance(event, ResponseHead):
                 self._head(event)
+                self._read_whole()
             elif isinstance(event, End):
                 self._answered()
             elif isinstance(event, Malformed):
@@ -234,6 +234,16 @@ class Exchange:
                 self._cut_short()
         if not self.answer.ended:
             self.answer.flush()
+
+    def _read_whole(self) -> None:
+        """A body that came together with its head, as nearly all short ones do."""
+        if self._over or self._held is not None or not self.answer.begun:
+            return
+        octets = self._reader.whole_body()
+        if octets is not None:
+            if octets:
+                self.answer.data(octets)
+            self._answered()
 
     def _head(self, head: ResponseHead) -> None:
         if head.status >= _FIRST_FINAL:

@@ -102,12 +102,19 @@ class RequestReader:
             event = self._body.next_event(self._ended)
             if event is None or type(event) is Data:
                 return event
-            self._body = None
-            if event is END and self._keep_alive:
+            if event is END:
+                self.no_body()
                 return event
         self._over = True
         self._inbox.skip(len(self._inbox))
         return event
+
+    def no_body(self) -> None:
+        """In place of the `End` of a request without a body."""
+        self._body = None
+        if not self._keep_alive:
+            self._over = True
+            self._inbox.skip(len(self._inbox))
 
     def _head(self) -> RequestHead | Malformed | Truncated | None:
         inbox = self._inbox

@@ -133,6 +133,14 @@ class ResponseReader:
         self._finish()
         return Malformed(502, event.text) if isinstance(event, Malformed) else event
 
+    def whole_body(self) -> bytes | None:
+        """The body right behind the head, if all of it is here, in place of its events; None if they are to be asked
+        for. After it nothing more comes, as after `End`."""
+        octets = None if self._body is None else self._body.whole()
+        if octets is not None:
+            self._finish()
+        return octets
+
     def _finish(self) -> None:
         self._over = True
         if self._inbox.octets:
