@@ -46,7 +46,8 @@ class Application:
     logon): always, only as an SMTP address, or never. With `slash` the path of the directory itself is redirected to
     the same with a slash (S-HTTP-22). `body_octets` is the limit of a request body, 0 for none; without `body_rate` a
     body may come as slowly as it likes. `moved` is the status of a redirection to TLS. With `by_query`
-    the query is looked at too (S-ROUTE-13).
+    the query is looked at too (S-ROUTE-13). With `plain_destination` the back end's own scheme and host stand in
+    Destination: mod_dav knows no others as its own. Exchange does, by Front-End-Https.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Application:
     body_rate: bool = True
     moved: int = 301
     by_query: bool = False
+    plain_destination: bool = False
 
 
 # The times are those of S-HTTP-26.
@@ -76,7 +78,7 @@ _ROWS = (
     Application("mapi", _READING, 3660.0, "never"),
     Application("rpc", _RPC, 900.0, "never", body_octets=0, body_rate=False, by_query=True),
     Application("powershell", _READING, 300.0, "never"),
-    Application("webdav", _GROUPWARE, 0.0, "never"),
-    Application("sogo", _GROUPWARE, 300.0, "never"),
+    Application("webdav", _GROUPWARE, 0.0, "never", plain_destination=True),
+    Application("sogo", _GROUPWARE, 300.0, "never", plain_destination=True),
 )
 APPLICATIONS = {row.name: row for row in _ROWS}

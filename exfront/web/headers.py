@@ -85,12 +85,14 @@ def to_back_end(
     removed: frozenset[bytes] = frozenset(),
     *,
     upgrade: bool = False,
+    destination: bytes = b"",
 ) -> Headers:
     """The fields of a request for the back end.
 
     `host` is the Host it gets, `authorization` the one Authorization value, None for none; `removed` are the names, in
-    lower case, that the configuration adds to those never believed; with `upgrade` it asks for a web socket. The
-    framing's own fields are the writer's business.
+    lower case, that the configuration adds to those never believed; with `upgrade` it asks for a web socket.
+    `destination` takes the place of scheme and host in Destination, unless it is empty. The framing's own fields are
+    the writer's business.
     """
     pairs: list[tuple[bytes, bytes]] = [(b"Host", host)]
     for name, value in end_to_end(head.headers):
@@ -105,10 +107,17 @@ def to_back_end(
                 continue
         elif lower in _ANCHORS and not _SMTP_ADDRESS.fullmatch(value):
             continue
+        elif lower == b"destination" and destination:
+            value = destination + _path(value)
         pairs.append((name, value))
     if upgrade:
         pairs += ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
     return (*pairs, *_kept(head), *_added(head, client, authorization))
+
+
+def _path(url: bytes) -> bytes:
+    absolute = _ABSOLUTE.fullmatch(url)
+    return absolute[2] if absolute else url
 
 
 def _kept(head: RequestHead) -> Headers:

@@ -27,7 +27,10 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
     authorization = _authorization(head, case, relay)
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
     host = case.site.host_for_back_end(head.authority)
-    lines = headers.to_back_end(head, host, client, authorization, context.published.removed, upgrade=upgrade)
+    destination = _place(relay, host) if directory.application.plain_destination else b""
+    lines = headers.to_back_end(
+        head, host, client, authorization, context.published.removed, upgrade=upgrade, destination=destination
+    )
     lines += identity_fields(case.identity, directory.section, relay)
     return Route(
         fields=head.fields,
@@ -44,6 +47,11 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         section=request_section(lines, head.framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
     )
+
+
+def _place(relay: Relay, host: bytes) -> bytes:
+    """Scheme and host as the back end sees them."""
+    return (b"http://" if relay.service.tls == "none" else b"https://") + host
 
 
 def _until(context: ClientContext, case: Case) -> float:

@@ -18,6 +18,7 @@ from tests.support.radicale import Radicale
 
 _LITMUS_RESULT = re.compile(r"^.*(?:pass|FAIL|SKIPPED|WARNING|summary).*$", re.MULTILINE)
 _FEWEST = 100  # of litmus's tests; 0.13 has 104
+_PUBLIC = {"path": "/public", "application": "webdav", "authentication": "anonymous", "require_tls": "no"}
 _EVENT = """\
 BEGIN:VCALENDAR
 VERSION:2.0
@@ -53,7 +54,8 @@ class LitmusTests(SynchronousTestCase):
 
     def front(self, **service: object) -> ExFront:
         """Its name is an address: litmus looks nothing up."""
-        sites = [{**VIRTUAL_SITE, "host_names": [EXFRONT_ADDRESS]}]
+        directory = {**_PUBLIC, "server": "chicago"}
+        sites = [{**VIRTUAL_SITE, "host_names": [EXFRONT_ADDRESS], "virtual_directory": [directory]}]
         front = self.site.exfront(
             {name: LISTENERS[name] for name in ("http", "https")},
             server=[self.site.chicago.section(**service)], virtual_site=sites,
@@ -82,6 +84,14 @@ class LitmusTests(SynchronousTestCase):
         self.assert_same(
             f"http://{self.apache.address}:{self.apache.http}/public/",
             f"http://{front.address}:{front.ports['http']}/public/",
+        )
+
+    def test_tls_for_the_client_alone(self) -> None:
+        """S-HTTP-20: the same where Apache knows nothing of TLS, and of no https in Destination."""
+        front = self.front()
+        self.assert_same(
+            f"https://{self.apache.address}:{self.apache.https}/public/",
+            f"https://{front.address}:{front.ports['https']}/public/",
         )
 
     def test_tls(self) -> None:

@@ -151,6 +151,18 @@ class TowardTheBackEndTests(SynchronousTestCase):
         self.assertEqual(values(sent((b"Max-Forwards", b"3"), method=b"OPTIONS"), b"Max-Forwards"), [b"2"])
         self.assertEqual(values(sent((b"Max-Forwards", b"x"), method=b"OPTIONS"), b"Max-Forwards"), [])
 
+    def test_a_destination_has_the_back_ends_scheme_and_host_where_it_wants_them(self) -> None:
+        """S-HTTP-20: the path stays, octet for octet; without a wish all of it does."""
+        for came, path in (
+            (b"https://mail.fourthcoffee.com/dav/a%20b?c", b"/dav/a%20b?c"),
+            (b"HTTP://mail.fourthcoffee.com:8443/", b"/"),
+            (b"/dav/x", b"/dav/x"),
+        ):
+            request = head((b"Destination", came), method=b"MOVE")
+            for wish, goes in ((b"http://mail", b"http://mail" + path), (b"", came)):
+                fields = to_back_end(request, b"mail", PLAIN, None, destination=wish)
+                self.assertEqual(values(fields, b"Destination"), [goes])
+
     def test_a_request_that_was_here_before_is_known(self) -> None:
         """S-ROUTE-5: by the pseudonym in Via, alone, in a list, in any case."""
         for via in (b"1.1 exfront", b"1.0 a, 1.1 EXFRONT (x), 1.1 b", b"HTTP/1.1 exfront"):
