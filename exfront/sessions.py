@@ -105,9 +105,7 @@ class SessionTable:
 
     def new_record(self, session: Session) -> SessionRecord:
         """A fresh record for one more request of `session`."""
-        record = self._record(session.id, session.protocol, session.listener)
-        record.client = session.client
-        return record
+        return SessionRecord(session.id, session.protocol, session.client, session.listener, self.wall_clock())
 
     def refused_record(self, protocol: Protocol, listener: str, address: str, port: int) -> SessionRecord:
         """The record of a connection that was not let in."""

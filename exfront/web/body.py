@@ -121,3 +121,7 @@ class RequestBody:
 
     def stopProducing(self) -> None:
         """The back end is gone: its connection says so too."""
+
+
+NOTHING = RequestBody(NO_BODY)
+"""For all requests without one: nothing of it changes."""

@@ -16,13 +16,17 @@ class Deadline:
     _at: float | None = None
     _call: Callable[[], object] | None = None
     _timer: IDelayedCall | None = None
+    _due: float = 0.0  # when the timer calls
 
     def set(self, seconds: float, call: Callable[[], object]) -> None:
         """Call `call` in `seconds`, in place of what waited."""
-        self._at, self._call = self.clock.seconds() + seconds, call
+        at = self.clock.seconds() + seconds
+        self._at, self._call = at, call
         if self._timer is None:
+            self._due = at
             self._timer = self.clock.callLater(seconds, self._look)
-        elif self._timer.getTime() > self._at:
+        elif self._due > at:
+            self._due = at
             self._timer.reset(seconds)
 
     def clear(self) -> None:
@@ -43,6 +47,7 @@ class Deadline:
             return
         left = at - self.clock.seconds()
         if left > 0:
+            self._due = at
             self._timer = self.clock.callLater(left, self._look)
             return
         self.clear()

@@ -42,7 +42,7 @@ class Pool:
     def keep(self, connection: BackEndConnection) -> None:
         """Keep an idle connection; it is closed when it is not used soon, speaks unasked, or is one too many."""
         key = connection.key
-        if key is None or connection.pinned or not connection.alive or not self._room:
+        if key is None or connection.pinned or not connection.alive or self._count >= self._most:
             connection.close()
             return
         idle = self._idle.get(key)
@@ -99,8 +99,8 @@ class Pool:
             self._sweep = self.clock.callLater(self._pause(), self._look)
 
     @property
-    def _room(self) -> bool:
-        return self._count < limits.HTTP_BACK_END_IDLE and self.settings.http_back_end_idle_time > 0
+    def _most(self) -> int:
+        return limits.HTTP_BACK_END_IDLE if self.settings.http_back_end_idle_time else 0
 
     def _pause(self) -> float:
         return min(_SWEEP_TIME, self.settings.http_back_end_idle_time)

@@ -29,7 +29,7 @@ from exfront.steps import Steps
 from exfront.web import pages
 from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
-from exfront.web.body import RequestBody
+from exfront.web.body import NOTHING, RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
@@ -39,7 +39,7 @@ from exfront.web.pool import Pool
 from exfront.web.request import Request
 from exfront.web.tunnel import Tunnel
 from exfront.web.virtual_sites import ListenerSites
-from exfront.wire.http1.events import Data, End, Event, Malformed, RequestHead
+from exfront.wire.http1.events import NO_BODY, Data, End, Event, Malformed, RequestHead
 from exfront.wire.http1.request import TLS_HANDSHAKE, RequestReader
 
 
@@ -163,7 +163,9 @@ class HttpProtocol(Protocol):
             self._broke(Failure())
         finally:
             self._pumping = False
-        self._look()
+        request = self._request
+        if request is None or not request.body.ended or self._reader.buffered or not self._reading:
+            self._look()
 
     def _step(self) -> bool:
         """One event of the reader; False when there is none to take now."""
@@ -180,6 +182,8 @@ class HttpProtocol(Protocol):
             return False
         if isinstance(event, RequestHead):
             self._start(event, self._reader.head_octets)
+            request = self._request
+            return request is None or request.body.wanted
         elif isinstance(event, Malformed):
             self._malformed(event)
         else:
@@ -215,7 +219,8 @@ class HttpProtocol(Protocol):
     def _start(self, head: RequestHead, octets: int) -> None:
         record = self._journal.begin(octets)
         answer = Answer(self._outlet, record, head.minor, head.fields.keep_alive and not self._stopping)
-        body = RequestBody(head.fields.framing, changed=self._pump)
+        framing = head.fields.framing
+        body = NOTHING if framing is NO_BODY else RequestBody(framing, changed=self._pump)
         self._request = request = Request(self._context, head, answer, body, record, self._served)
         if body.ended:
             self._reader.no_body()
@@ -243,7 +248,10 @@ class HttpProtocol(Protocol):
             body.discard()
         else:
             self._request = None
-            self._pump()
+            if self._reader.buffered or self._read_ended:
+                self._pump()
+            elif not self._pumping:
+                self._look()
 
     def _broke(self, failure: Failure) -> None:
         """A fault of our own: it ends this connection and no other (S-OPS-8)."""

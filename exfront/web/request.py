@@ -150,7 +150,8 @@ class Request:
             record.location = "stale" if mailbox.stale else "cache"
         record.decision = "Relay"
         record.back_end = route.relay.server.name
-        self.body.limit = directory.body_limit
+        if not self.body.ended:
+            self.body.limit = directory.body_limit
 
     def _follow(self, route: Route) -> None:
         self._forward = forward = Forward(
@@ -197,7 +198,8 @@ class Request:
             raise Refused(NOT_PUBLISHED)
         self._directory = directory
         self.record.virtual_directory = directory.path
-        self.body.limit = directory.body_limit
+        if not self.body.ended:
+            self.body.limit = directory.body_limit
         plaintext = context.listener.allow_plaintext
         redirect = admission.admit(head, segments, self._site, directory, self._client, plaintext)
         if redirect is not None:

@@ -30,10 +30,6 @@ class Body(Protocol):
         """The next piece; None when more octets are needed; `ended` says that none will come."""
         ...
 
-    def whole(self) -> bytes | None:
-        """All of it in place of its events, before the first of them; None where not all of it has come yet."""
-        ...
-
 
 def body_reader(framing: Framing, inbox: Inbox, limits: ChunkLimits) -> Body:
     """What reads a body of `framing` from the head of `inbox`."""
@@ -51,9 +47,6 @@ def body_reader(framing: Framing, inbox: Inbox, limits: ChunkLimits) -> Body:
 class _EmptyBody:
     def next_event(self, ended: bool) -> End:
         return END
-
-    def whole(self) -> bytes:
-        return b""
 
 
 _EMPTY = _EmptyBody()
@@ -73,16 +66,10 @@ class _LengthBody:
         self._left -= here
         return Data(self._inbox.take(here))
 
-    def whole(self) -> bytes | None:
-        return self._inbox.take(self._left) if len(self._inbox) >= self._left else None
-
 
 @define
 class _UntilCloseBody:
     _inbox: Inbox
-
-    def whole(self) -> None:
-        return None
 
     def next_event(self, ended: bool) -> Data | End | None:
         if len(self._inbox):

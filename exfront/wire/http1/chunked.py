@@ -47,10 +47,6 @@ class ChunkedBody:
         event = self._read()
         return TRUNCATED if event is None and ended else event
 
-    def whole(self) -> None:
-        """Chunks come as events."""
-        return
-
     def _read(self) -> Data | End | Malformed | None:
         if self._left:
             return self._data()

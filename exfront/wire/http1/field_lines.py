@@ -5,7 +5,10 @@ Equal octets have one meaning, so what a line means is remembered for all connec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from exfront.wire.http1 import grammar
+from exfront.wire.http1.numbers import content_length
 
 _MOST_LINES = 2048  # when full, all are forgotten at once: what is still used is back at once
 _MOST_OCTETS = 256
@@ -13,15 +16,20 @@ _SECRET = frozenset({b"set-cookie", b"www-authenticate", b"authentication-info"}
 
 
 class FieldLine:
-    """One field line, checked: `lower` is the name in lower case, `octets` the line written anew, with its CRLF."""
+    """One field line, checked: `lower` is the name in lower case, `octets` the line written anew, with its CRLF.
 
-    __slots__ = ("lower", "name", "octets", "value")
+    `decisive` says that it is one of those that decide on the framing; `length` is the number in a Content-Length.
+    """
+
+    __slots__ = ("decisive", "length", "lower", "name", "octets", "value")
 
     def __init__(self, name: bytes, value: bytes) -> None:
         self.name = name
         self.lower = name.lower()
         self.value = value
         self.octets = b"%b: %b\r\n" % (name, value)
+        self.decisive = self.lower in _DECISIVE
+        self.length = content_length(value) if self.lower == b"content-length" else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FieldLine) and (self.name, self.value) == (other.name, other.value)
@@ -33,19 +41,19 @@ class FieldLine:
         return f"FieldLine({self.name!r})"  # S-AUTH-11: a value may be a secret
 
 
+_DECISIVE = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _known: dict[bytes, FieldLine] = {}
 
 
-def read_lines(section: bytes) -> list[FieldLine] | None:
+def read_lines(section: bytes) -> Sequence[FieldLine] | None:
     """The lines of `section`, which ends with its empty line; None where one of them is no field line."""
-    found = []
-    known = _known.get
-    for octets in section[:-4].split(b"\r\n") if len(section) > 2 else ():
-        line = known(octets) or _read(octets)
-        if line is None:
-            return None
-        found.append(line)
-    return found
+    if len(section) == 2:
+        return ()
+    lines = section[:-4].split(b"\r\n")
+    found = [_known.get(octets) for octets in lines]
+    if not all(found):
+        found = [line or _read(octets) for octets, line in zip(lines, found, strict=True)]
+    return found if all(found) else None  # type: ignore[return-value]  # not all: one is None
 
 
 def _read(octets: bytes) -> FieldLine | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exfront.wire.http1 import grammar
 from exfront.wire.http1.events import CHUNKED, Chunked, Length, Malformed
 from exfront.wire.http1.fields import tokens
-
-_MOST = 2**63  # S-HTTP-9: below this
+from exfront.wire.http1.numbers import content_length
 
 TWO_FRAMINGS = Malformed(400, "both Content-Length and Transfer-Encoding")
 TRANSFER_CODING_IN_1_0 = Malformed(400, "Transfer-Encoding in HTTP/1.0")
@@ -24,15 +22,6 @@ def declared(lengths: Sequence[bytes], codings: Sequence[bytes], minor: int) -> 
         return None
     octets = content_length(lengths[0]) if len(lengths) == 1 else None
     return BAD_LENGTH if octets is None else Length(octets)
-
-
-def content_length(value: bytes) -> int | None:
-    """The number in a Content-Length; None unless it is 1*DIGIT below 2^63."""
-    match = grammar.CONTENT_LENGTH.fullmatch(value)
-    if match is None or not value:
-        return None
-    octets = int(match[1] or b"0")
-    return octets if octets < _MOST else None
 
 
 def lives_on(connection: Sequence[bytes], minor: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field, frozen
 
@@ -34,7 +34,6 @@ TOO_MANY_INTERIM_RESPONSES = Malformed(502, "too many interim responses")
 
 _SWITCHING_PROTOCOLS = 101
 _WITHOUT_BODY = (204, 304)  # S-HTTP-29
-_DECISIVE = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
 _HEAD = SectionLimits(
@@ -71,12 +70,12 @@ class ResponseReader:
     _inbox: Inbox = field(factory=Inbox, init=False)
     _ended: bool = field(default=False, init=False)
     _cut: bool = field(default=False, init=False)
-    _until_close: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
     _switched: bool = field(default=False, init=False)
     _surplus: bool = field(default=False, init=False)
     _interim_responses: int = field(default=0, init=False)
-    _body: Body | None = field(default=None, init=False)
+    _framing: Framing | None = field(default=None, init=False)  # of the body behind the head that was read
+    _body: Body | None = field(default=None, init=False)  # once it is asked for
     _scanner: SectionScanner | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -87,7 +86,7 @@ class ResponseReader:
         self._request_method = request_method
         self._over = False
         self._interim_responses = 0
-        self._body = None
+        self._framing = self._body = None
 
     def receive(self, data: bytes) -> None:
         """Take octets from the server; an empty `data` changes nothing."""
@@ -120,15 +119,17 @@ class ResponseReader:
         """The next event; None when there is none before more octets come, or none at all."""
         if self._over or self._switched:
             return None
-        if self._body is None:
+        if self._framing is None:
             event: Event | None = self._head()
             if event is None or type(event) is ResponseHead:
                 return event
         else:
+            if self._body is None:
+                self._body = body_reader(self._framing, self._inbox, self._limits.chunks)
             event = self._body.next_event(self._ended)
             if event is None or type(event) is Data:
                 return event
-            if self._until_close and self._cut and event is END:
+            if self._framing is UNTIL_CLOSE and self._cut and event is END:
                 event = TRUNCATED
         self._finish()
         return Malformed(502, event.text) if isinstance(event, Malformed) else event
@@ -136,9 +137,18 @@ class ResponseReader:
     def whole_body(self) -> bytes | None:
         """The body right behind the head, if all of it is here, in place of its events; None if they are to be asked
         for. After it nothing more comes, as after `End`."""
-        octets = None if self._body is None else self._body.whole()
-        if octets is not None:
-            self._finish()
+        framing, inbox = self._framing, self._inbox
+        if self._body is not None or framing is None:
+            return None
+        if type(framing) is Length:
+            if len(inbox.octets) - inbox.start < framing.octets:
+                return None
+            octets = inbox.take(framing.octets)
+        elif framing is NO_BODY:
+            octets = b""
+        else:
+            return None
+        self._finish()
         return octets
 
     def _finish(self) -> None:
@@ -184,19 +194,20 @@ class ResponseReader:
     def _begin(self, line: re.Match[bytes], lines: Sequence[FieldLine]) -> ResponseHead | Malformed:
         version, code, reason = line.groups()
         minor, status = 1 if version == b"1" else 0, int(code)
-        lengths, codings, connection = _decisive(lines)
-        if status >= 200 and not codings and len(lengths) == 1 and lengths[0].isdigit() and len(lengths[0]) < 19:
-            body: Framing | Malformed | None = Length(int(lengths[0]))  # nearly always
+        deciding = [each for each in lines if each.decisive]
+        if len(deciding) == 1 and deciding[0].length is not None:  # nearly always
+            framing, keep_alive = self._framed(status, Length(deciding[0].length)), minor == 1
         else:
+            lengths, codings, connection = _decisive(deciding)
             body = declared(lengths, codings, minor)
-        if isinstance(body, Malformed):
-            return body
-        framing = self._framing(status, body)
-        keep_alive = (lives_on(connection, minor) if connection else minor == 1) and framing is not UNTIL_CLOSE
+            if isinstance(body, Malformed):
+                return body
+            framing = self._framed(status, body)
+            keep_alive = lives_on(connection, minor) and framing is not UNTIL_CLOSE
         head = ResponseHead(status, reason or b"", minor, lines, framing, keep_alive)
         return self._interim(head) if status < 200 else self._final(head)
 
-    def _framing(self, status: int, declared_body: Framing | None) -> Framing:
+    def _framed(self, status: int, declared_body: Framing | None) -> Framing:
         if status < 200 or status in _WITHOUT_BODY or self._request_method == b"HEAD":
             return NO_BODY
         return UNTIL_CLOSE if declared_body is None else declared_body
@@ -209,21 +220,19 @@ class ResponseReader:
         return head
 
     def _final(self, head: ResponseHead) -> ResponseHead:
-        self._until_close = head.framing is UNTIL_CLOSE
-        self._body = body_reader(head.framing, self._inbox, self._limits.chunks)
+        self._framing = head.framing
         return head
 
 
-def _decisive(lines: Sequence[FieldLine]) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """The values of Content-Length, Transfer-Encoding and Connection."""
+def _decisive(lines: Iterable[FieldLine]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The values of Content-Length, Transfer-Encoding and Connection, of lines that are one of these."""
     lengths: list[bytes] = []
     codings: list[bytes] = []
     connection: list[bytes] = []
     for line in lines:
         name = line.lower
-        if name in _DECISIVE:
-            found = lengths if name == b"content-length" else connection if name == b"connection" else codings
-            found.append(line.value)
+        found = lengths if name == b"content-length" else connection if name == b"connection" else codings
+        found.append(line.value)
     return lengths, codings, connection
 
 
