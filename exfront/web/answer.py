@@ -53,17 +53,26 @@ class Answer:
             framing = CHUNKED if self.minor else UNTIL_CLOSE
             if not self.minor:
                 self.until_close, self.keep_alive = True, False
-        self.begun = True
-        self.record.front_end_status = _STATUSES[status]
         if type(framing) is Length:
             self._left = framing.octets
         else:
             self._body = BodyWriter(framing)
+        self._waiting.append(self._head(status, reason, lines, framing))
+
+    def complete(self, status: int, reason: bytes | None, lines: bytes, framing: Framing, body: bytes) -> None:
+        """Head and body in one, the `body` being as long as its `framing`, a length or none, tells."""
+        octets = self._head(status, reason, lines, framing)
+        self.ended = True
+        self.outlet.write(octets + body)
+
+    def _head(self, status: int, reason: bytes | None, lines: bytes, framing: Framing) -> bytes:
+        self.begun = True
+        self.record.front_end_status = _STATUSES[status]
         if not self.keep_alive:
             lines += b"Connection: close\r\n"
         elif not self.minor:
             lines += b"Connection: keep-alive\r\n"
-        self._waiting.append(response_head_of(status, reason, lines, framing, self.minor))
+        return response_head_of(status, reason, lines, framing, self.minor)
 
     def switch(self, lines: bytes) -> None:
         """A 101 to a client that asked for it: what follows is no HTTP (RFC 9110 section 7.8)."""

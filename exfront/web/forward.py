@@ -172,7 +172,7 @@ class Forward:
     def reconsiders(self, head: ResponseHead) -> bool:
         """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
         route = self.route
-        if head.status != _UNAUTHORIZED or route.case.identity.account is None:
+        if route.case.identity.account is None:
             return False
         self.context.forget_log_on()
         if self._moved or not self.body.empty or route.case.mailbox is None:

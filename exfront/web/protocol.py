@@ -250,8 +250,10 @@ class HttpProtocol(Protocol):
             self._request = None
             if self._reader.buffered or self._read_ended:
                 self._pump()
-            elif not self._pumping:
+            elif self._outlet.blocked or not self._reading:
                 self._look()
+            else:
+                self._pace.enter(Phase.IDLE)
 
     def _broke(self, failure: Failure) -> None:
         """A fault of our own: it ends this connection and no other (S-OPS-8)."""

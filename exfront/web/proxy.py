@@ -34,6 +34,7 @@ _CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 _FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 
 
 @frozen
@@ -58,7 +59,7 @@ class Caller(Protocol):
         ...
 
     def reconsiders(self, head: ResponseHead) -> bool:
-        """Whether this final head is not to be passed on yet: `go_on`, or cancelling the exchange, follows."""
+        """Whether this 401 is not to be passed on yet: `go_on`, or cancelling the exchange, follows."""
         ...
 
     def over(self, refused: Refused | None) -> None:
@@ -225,8 +226,8 @@ class Exchange:
                 self.answer.data(event.octets)
             elif isinstance(event, ResponseHead):
                 self._head(event)
-                self._read_whole()
             elif isinstance(event, End):
+                self.answer.end()
                 self._answered()
             elif isinstance(event, Malformed):
                 self.fail(BACK_END_PROTOCOL, event.text)
@@ -234,16 +235,6 @@ class Exchange:
                 self._cut_short()
         if not self.answer.ended:
             self.answer.flush()
-
-    def _read_whole(self) -> None:
-        """A body that came together with its head, as nearly all short ones do."""
-        if self._over or self._held is not None or not self.answer.begun:
-            return
-        octets = self._reader.whole_body()
-        if octets is not None:
-            if octets:
-                self.answer.data(octets)
-            self._answered()
 
     def _head(self, head: ResponseHead) -> None:
         if head.status >= _FIRST_FINAL:
@@ -273,6 +264,9 @@ class Exchange:
 
     def _final(self, head: ResponseHead) -> None:
         self._keep_alive = head.keep_alive and self.connection.alive
+        if head.status != _UNAUTHORIZED:
+            self._pass_on(head)
+            return
         self._held = head
         if not self.caller.reconsiders(head):
             self._held = None
@@ -288,7 +282,12 @@ class Exchange:
         lines = self.caller.edit(head)
         if self.connection.pinned and not head.keep_alive:
             self.answer.keep_alive = False  # who is logged on there must see that it ends
-        self.answer.begin(head.status, head.reason, lines, head.framing)
+        octets = self._reader.whole_body()
+        if octets is None:
+            self.answer.begin(head.status, head.reason, lines, head.framing)
+        else:  # it came together with its head, as nearly all short ones do
+            self.answer.complete(head.status, head.reason, lines, head.framing, octets)
+            self._answered()
 
     def _early(self, head: ResponseHead) -> None:
         """The answer comes before the request is complete (S-HTTP-17).
@@ -306,7 +305,6 @@ class Exchange:
             self._await()
 
     def _answered(self) -> None:
-        self.answer.end()
         self._awaiting = False
         self._keep_alive = self._keep_alive and not self._reader.surplus
         if self.body.ended or not self._keep_alive:

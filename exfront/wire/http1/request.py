@@ -155,11 +155,11 @@ class RequestReader:
         if len(method) > self._limits.method:
             return None
         minor = 0 if version == b"0" else 1
-        section = bytes(octets[match.end() : end])
-        if section == self._last_section and minor == self._last_minor:
+        begun, last = match.end(), self._last_section
+        if end - begun == len(last) and octets.startswith(last, begun) and minor == self._last_minor:
             found: RequestFields | Malformed | None = self._last_fields
         else:
-            found = self._new_fields(section, minor)
+            found = self._new_fields(bytes(octets[begun:end]), minor)
         if not isinstance(found, RequestFields):
             return found
         self.head_octets = end - begin

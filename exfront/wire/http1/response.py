@@ -205,7 +205,10 @@ class ResponseReader:
             framing = self._framed(status, body)
             keep_alive = lives_on(connection, minor) and framing is not UNTIL_CLOSE
         head = ResponseHead(status, reason or b"", minor, lines, framing, keep_alive)
-        return self._interim(head) if status < 200 else self._final(head)
+        if status < 200:
+            return self._interim(head)
+        self._framing = framing
+        return head
 
     def _framed(self, status: int, declared_body: Framing | None) -> Framing:
         if status < 200 or status in _WITHOUT_BODY or self._request_method == b"HEAD":
@@ -217,10 +220,6 @@ class ResponseReader:
         if self._interim_responses > self._limits.interim_responses:
             return TOO_MANY_INTERIM_RESPONSES
         self._switched = head.status == _SWITCHING_PROTOCOLS
-        return head
-
-    def _final(self, head: ResponseHead) -> ResponseHead:
-        self._framing = head.framing
         return head
 
 
