@@ -30,6 +30,7 @@ CHECK_SAMPLE = 200  # users of each directory server that are read for missing h
 CHECK_QUESTIONS = 20  # addresses asked for at the same time
 CHECK_LAST_QUESTION = 10.0  # before the end of CHECK_TIME none is asked any more: a search may take 5 s
 CERTIFICATE_WARNING_DAYS = 30  # S-ROUTE-8: said that long before it expires
+CERTIFICATE_WATCH_TIME = 30.0  # S-TLS-5: between two looks at the files
 CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops at 300 s
 
 # --- TLS

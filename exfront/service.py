@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocol
-from twisted.internet.ssl import CertificateOptions
 
 from exfront.auth.credential_cache import CredentialCache
 from exfront.auth.guard import Guard
@@ -25,6 +24,7 @@ from exfront.backends.probe import Prober, targets
 from exfront.backends.table import BackEndTable
 from exfront.check.checks import Checks
 from exfront.config.listener import ListenerSection
+from exfront.config.load import certificate_faults
 from exfront.config.settings import Settings
 from exfront.directory.lookup import Directory
 from exfront.directory.mail_bindings import STANDARD_PORTS
@@ -37,11 +37,12 @@ from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
+from exfront.net.certificates import CertificateFiles, ServerCertificates
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.resolve import resolve
-from exfront.net.tls import server_options
 from exfront.operate.access_log import FlushOnStop, open_access_log
 from exfront.operate.background import Background
+from exfront.operate.certificate_watch import CertificateWatch
 from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.operate.drain import Drain, InOrder
@@ -137,6 +138,7 @@ def build(settings: Settings, reactor: Any) -> MultiService:
     access_log = open_access_log(settings.log, reactor)
     parts = core(settings, reactor, (access_log, FaultLog()))
     drain = Drain(parts.sessions, settings.limits, reactor)
+    tls = [_tls(listener, settings) for listener in settings.listener]
     service = InOrder()
     for part in (
         Hardening(),
@@ -150,7 +152,11 @@ def build(settings: Settings, reactor: Any) -> MultiService:
         *_control(settings, parts, reactor),
         Background(lambda: None, parts.pool.stop),
         drain,
-        *(_listener(listener, settings, parts, reactor) for listener in settings.listener),
+        *_watching(settings, [each for each in tls if each is not None], reactor),
+        *(
+            _listener(listener, settings, parts, reactor, each)
+            for listener, each in zip(settings.listener, tls, strict=True)
+        ),
     ):
         service.addService(part)
     return service
@@ -215,9 +221,10 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
 
-def _listener(listener: ListenerSection, settings: Settings, parts: Core, reactor: Any) -> ListenerService:
+def _listener(
+    listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: ServerCertificates | None
+) -> ListenerService:
     """One listening socket with the protocol that is spoken there."""
-    tls = _tls(listener, settings)
     implicit = tls if listener.tls == "implicit" else None
     speak = _protocol(listener, settings, parts, reactor, tls)
     accept = partial(parts.steps.accept, listener.protocol, listener.title, listener.tls == "implicit", speak)
@@ -225,12 +232,33 @@ def _listener(listener: ListenerSection, settings: Settings, parts: Core, reacto
     return ListenerService(reactor, listener.address.host, listener.address.port, factory)
 
 
-def _tls(listener: ListenerSection, settings: Settings) -> CertificateOptions | None:
-    certificate = settings.tls.certificate
-    if listener.tls == "none" or certificate is None:
+def _tls(listener: ListenerSection, settings: Settings) -> ServerCertificates | None:
+    files = _certificates(settings)
+    if listener.tls == "none" or not files:
         return None
     protocols = (b"http/1.1",) if listener.protocol == "http" else ()  # S-TLS-3
-    return server_options(certificate, settings.tls.key, protocols)
+    return ServerCertificates(files, protocols)
+
+
+def _certificates(settings: Settings) -> tuple[CertificateFiles, ...]:
+    tls = settings.tls
+    if tls.certificate is None:
+        return ()
+    more = (CertificateFiles(file) for file in tls.more_certificates)
+    return (CertificateFiles(tls.certificate, tls.key), *more)
+
+
+def _watching(settings: Settings, shown: Sequence[ServerCertificates], reactor: Any) -> Iterator[Background]:
+    """Who takes renewed certificates into use, where there are any."""
+    files = [file for each in _certificates(settings) for file in (each.certificate, each.key) if file is not None]
+
+    def load() -> None:
+        for each in shown:
+            each.load()
+
+    if shown:
+        watch = CertificateWatch(files, partial(certificate_faults, settings), load, reactor, settings.limits)
+        yield Background(watch.start, watch.stop)
 
 
 def _sites(listener: ListenerSection, settings: Settings, rules: NameRules) -> ListenerSites:
@@ -239,7 +267,7 @@ def _sites(listener: ListenerSection, settings: Settings, rules: NameRules) -> L
 
 
 def _protocol(
-    listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: CertificateOptions | None
+    listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: ServerCertificates | None
 ) -> Callable[[Session], IProtocol]:
     steps = parts.steps
     if listener.protocol == "http":

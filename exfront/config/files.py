@@ -32,9 +32,14 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     for index, server in enumerate(settings.server):
         files.authorities(server.ca_file, ("server", index, "ca_file"))
     files.password(directory.bind_password_file, ("directory", "bind_password_file"))
-    files.certificate(settings.tls.certificate, settings.tls.key, now or datetime.now(UTC))
+    files.certificates(settings, now or datetime.now(UTC))
     files.log(settings.log.access, ("log", "access"))
     files.folder(settings.control.state_dir, ("control", "state_dir"))
+
+
+def check_certificates(settings: Settings, findings: Findings, now: datetime | None = None) -> None:
+    """The same for the certificates of [tls] alone: they are loaded again while exfront runs (S-TLS-5)."""
+    _Files(findings).certificates(settings, now or datetime.now(UTC))
 
 
 @frozen
@@ -67,22 +72,27 @@ class _Files:
         elif stat.S_IMODE(folder.stat().st_mode) & 0o022:
             self.findings.error(key, f"others than its owner may write to {folder}", "mode 0700")
 
-    def certificate(self, file: Path | None, key_file: Path | None, now: datetime) -> None:
-        if file is None:
-            if key_file is not None:
-                self.findings.error(_KEY, "a key without a certificate", "[tls] certificate beside it")
-            return
-        content = self._content(file, _CERTIFICATE)
-        chain = self._certificates(content, _CERTIFICATE)
+    def certificates(self, settings: Settings, now: datetime) -> None:
+        tls = settings.tls
+        if tls.certificate is not None:
+            self.certificate(tls.certificate, tls.key, now, _CERTIFICATE)
+        elif tls.key is not None:
+            self.findings.error(_KEY, "a key without a certificate", "[tls] certificate beside it")
+        for index, file in enumerate(tls.more_certificates):
+            self.certificate(file, None, now, ("tls", "more_certificates", index))
+
+    def certificate(self, file: Path, key_file: Path | None, now: datetime, where: KeyPath) -> None:
+        content = self._content(file, where)
+        chain = self._certificates(content, where)
         if content and b"PRIVATE KEY-----" in content:
-            self._secret(file, _CERTIFICATE)
+            self._secret(file, where)
         key_content = content
         if key_file is not None:
             key_content = self._content(key_file, _KEY)
             self._secret(key_file, _KEY)
         if chain:
-            self._dates(chain[0], now)
-            self._pair(chain[0], key_content, _CERTIFICATE if key_file is None else _KEY)
+            self._dates(chain[0], now, where)
+            self._pair(chain[0], key_content, where if key_file is None else _KEY)
 
     def _content(self, file: Path | None, key: KeyPath) -> bytes | None:
         if file is None or not self.findings.sound(key):
@@ -110,12 +120,12 @@ class _Files:
             self.findings.error(key, "no certificate can be read in the file", "a PEM file")
         return []
 
-    def _dates(self, certificate: x509.Certificate, now: datetime) -> None:
+    def _dates(self, certificate: x509.Certificate, now: datetime, where: KeyPath) -> None:
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if now > last:
-            self.findings.error(_CERTIFICATE, f"the certificate expired on {last:%Y-%m-%d %H:%M} UTC")
+            self.findings.error(where, f"the certificate expired on {last:%Y-%m-%d %H:%M} UTC")
         if now < first:
-            self.findings.error(_CERTIFICATE, f"the certificate is not valid before {first:%Y-%m-%d %H:%M} UTC")
+            self.findings.error(where, f"the certificate is not valid before {first:%Y-%m-%d %H:%M} UTC")
 
     def _pair(self, certificate: x509.Certificate, key_content: bytes | None, where: KeyPath) -> None:
         """Ask OpenSSL itself: it knows keys that match, and keys too short for it to serve."""

@@ -16,6 +16,7 @@ class LimitsSection:
     connections_per_address: Count = limits.CONNECTIONS_PER_ADDRESS
     drain_time: Seconds = limits.DRAIN_TIME
     tls_handshake_time: Seconds = limits.TLS_HANDSHAKE_TIME
+    certificate_watch_time: Seconds = limits.CERTIFICATE_WATCH_TIME
     mail_login_time: Seconds = limits.MAIL_LOGIN_TIME
     imap4_idle_time: Seconds = limits.IMAP4_IDLE_TIME
     pop3_idle_time: Seconds = limits.POP3_IDLE_TIME

@@ -13,7 +13,7 @@ from attrs import frozen
 from exfront.config.check import check_relations
 from exfront.config.defaults import with_defaults
 from exfront.config.errors import ConfigError, ConfigErrors, in_order
-from exfront.config.files import check_files
+from exfront.config.files import check_certificates, check_files
 from exfront.config.findings import Findings
 from exfront.config.lines import Lines, find_lines
 from exfront.config.read import read_settings
@@ -50,6 +50,13 @@ def examine(path: Path) -> Loaded:
     if findings.errors:
         raise ConfigErrors(findings.errors)
     return Loaded(with_defaults(settings), in_order(findings.warnings))
+
+
+def certificate_faults(settings: Settings) -> tuple[str, ...]:
+    """What is wrong now with the certificates that a configuration names, each in one sentence."""
+    findings = Findings("[tls]", Lines({}))
+    check_certificates(settings, findings)
+    return tuple(f"{error.key}: {error.problem}" for error in findings.errors)
 
 
 def printable(path: Path) -> str:

@@ -9,9 +9,8 @@ from attrs import define
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocol, IReactorSocket
+from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLContextFactory, IProtocol, IReactorSocket
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from exfront import limits
@@ -24,7 +23,7 @@ class AdmittingFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, accept: Callable[[IAddress], IProtocol | None], tls: CertificateOptions | None) -> None:
+    def __init__(self, accept: Callable[[IAddress], IProtocol | None], tls: IOpenSSLContextFactory | None) -> None:
         self._accept = accept
         self._tls = None if tls is None else TLSMemoryBIOFactory(tls, False, ServerFactory())
 

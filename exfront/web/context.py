@@ -49,6 +49,7 @@ class ClientContext:
     facts: ClientFacts = field(init=False)  # of the peer of the connection
     sites: VirtualSites = field(init=False)
     proxied: bool = field(init=False)  # the peer is a trusted proxy
+    server_name: bytes | None = field(default=None, init=False)  # that the client asked for in TLS
     route: Route | None = field(default=None, init=False)
     pinned: BackEndConnection | None = field(default=None, init=False)
     unpinned: Callable[[], None] = field(default=lambda: None, init=False)

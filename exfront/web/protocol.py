@@ -23,6 +23,7 @@ from exfront import limits
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
+from exfront.net.certificates import server_name
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
@@ -102,6 +103,7 @@ class HttpProtocol(Protocol):
 
     def handshakeCompleted(self) -> None:
         """TLS is up, where it is spoken."""
+        self._context.server_name = server_name(self._line)
         self._pace.enter(Phase.IDLE)
 
     def dataReceived(self, data: bytes) -> None:

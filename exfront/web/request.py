@@ -192,6 +192,8 @@ class Request:
             return None
         if context.sites.refuses(head.authority):
             raise Refused(MISDIRECTED)
+        if context.server_name is not None and context.sites.site(context.server_name) is not self._site:
+            raise Refused(MISDIRECTED, "TLS was asked for another site's name")  # S-TLS-4
         segments = _segments(head.path)
         directory = self._site.directory(segments)
         if directory is None:
