@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from attrs import define, field, frozen
 
 from exfront.because import Because
 from exfront.reasons import Reason
 from exfront.topology import LoginAs, Server, Service
 
+# How a back end learns who asks, the best first where there are several.
+Scheme = Literal["negotiate", "ntlm", "basic"]
+
 
 @frozen
 class Relay:
-    """Relay to this server's service; `login_as` says which of the account's names is used there."""
+    """Relay to this server's service; `login_as` says which of the account's names is used there.
+
+    `schemes` are those that its version takes. `replaceable` servers have others that would do as well: they are left
+    alone longer when they are out, and the choice is made anew.
+    """
 
     server: Server
     service: Service
     login_as: LoginAs
+    because: tuple[Because, ...] = ()
+    schemes: tuple[Scheme, ...] = ("basic",)
+    replaceable: bool = False
+
+
+@frozen
+class ProxyToCas:
+    """Proxy to the Client Access server of another site, at its InternalURL.
+
+    `how` the second one learns who asks: ``basic``, its directory takes the password as well; ``context``, by the
+    serialized security context alone (441).
+    """
+
+    server: Server
+    service: Service
+    url: str
+    how: Literal["basic", "context"]
+    login_as: LoginAs
+    because: tuple[Because, ...] = ()
+
+
+@frozen
+class LinkPage:
+    """A page with a link to the ExternalURL of the mailbox's site; `url` may be shown (S-ROUTE-7)."""
+
+    url: str
+    because: tuple[Because, ...] = ()
+
+
+@frozen
+class Redirect:
+    """Send the client elsewhere: `url` may be shown (S-ROUTE-7), `status` is HTTP's."""
+
+    url: str
+    status: int = 302
     because: tuple[Because, ...] = ()
 
 
@@ -28,7 +72,9 @@ class Refuse:
     because: tuple[Because, ...] = ()
 
 
-Decision = Relay | Refuse
+# What exfront answers itself, and a client of HTTP alone gets.
+Local = LinkPage | Redirect
+Decision = Relay | ProxyToCas | Local | Refuse
 
 STEPS = ("admit", "authenticate", "locate", "route", "relay")
 

@@ -19,7 +19,7 @@ from exfront.operate.plain_values import plain
 from exfront.reasons import Reason, Refused
 from exfront.routing import decide
 from exfront.secret import Secret
-from exfront.steps import Steps
+from exfront.steps import Steps, perform
 from exfront.topology import Mailbox, Protocol
 from exfront.web.explained import SitesOfListeners, UrlQuestion, follow
 from exfront.web.virtual_sites import VirtualDirectory
@@ -98,23 +98,18 @@ class _Run:
             self.report["locate"] = [_step(each) for each in trace]
         self.report["mailbox"] = None if mailbox is None else plain(mailbox)
         self.at = "route"
-        facts = Facts(
-            self.question.protocol,
-            identity,
-            mailbox,
-            application=directory.application.name if directory is not None else "",
-            explicit_logon=bool(named or identity.names_mailbox),
-            named_server=directory.section.server if directory is not None else "",
-            port=directory.section.back_end_port if directory is not None else 0,
-            tls=directory.section.back_end_tls if directory is not None else None,
+        explicit = bool(named or identity.names_mailbox)
+        facts = (
+            Facts(self.question.protocol, identity, mailbox, explicit_logon=explicit)
+            if directory is None
+            else directory.facts(identity, mailbox, explicit_logon=explicit)
         )
         world = self.explainer.steps.world()
         topology = world.topology
         self.report["topology"] = {"organisation": topology.organisation, "servers": len(topology.servers)}
         decision = decide(facts, world)
         self.report["decision"] = _decision(decision)
-        if isinstance(decision, Refuse):
-            raise Refused(decision.reason, decision.detail)
+        perform(decision)
 
     async def _identity(self, directory: VirtualDirectory | None) -> Identity:
         """Who is meant; the searches are made anew, so that each can be shown."""

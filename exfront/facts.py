@@ -32,11 +32,16 @@ class Identity:
 ANONYMOUS = Identity(account=None)
 
 
+# ``strict``: as before Service Pack 1 of Exchange 2003; ``sp1``: any mailbox will do.
+SmtpDomainMatch = Literal["strict", "sp1"]
+
+
 @frozen
 class Facts:
     """The case to decide: `mailbox` is the one to be opened, `named_server` a server fixed by the configuration.
 
     `port` and `tls` are the configuration's for this virtual directory; 0 and None leave them to the server.
+    `smtp_domain` is what its mailboxes have addresses in; `smtp_domain_match` says whether they must.
     """
 
     protocol: Protocol
@@ -47,24 +52,35 @@ class Facts:
     named_server: str = ""
     port: int = 0
     tls: Tls | None = None
+    smtp_domain: str = ""
+    smtp_domain_match: SmtpDomainMatch = "sp1"
 
 
 @frozen
 class Policy:
     """`suffixes` are DNS domains under which a server named by the directory alone may be used (S-DIR-4).
 
-    `default_services` are the services such a server is expected to have.
+    `public_suffixes` are those whose hosts clients may be sent to (S-ROUTE-7); `own_names` are host names of this front
+    end, in lower case: what leads to one of them leads back here. `cross_site` says how a client is sent to the
+    ExternalURL of another site: by a page with a link, or at once.
     """
 
     suffixes: tuple[str, ...] = ()
+    public_suffixes: tuple[str, ...] = ()
+    own_names: frozenset[str] = frozenset()
+    cross_site: Literal["manual", "silent"] = "manual"
 
 
 @frozen
 class Health:
-    """How a back end is for one application: `out` is left alone for a while, `error` is what was seen last."""
+    """How a back end is for one application: `out` is left alone for a while, `error` is what was seen last.
+
+    `due`: it has been left alone for long enough, and the next who comes may try.
+    """
 
     state: Literal["healthy", "degraded", "out"]
     error: str = ""
+    due: bool = False
 
     def __str__(self) -> str:
         return f"{self.state}, {self.error}" if self.error else self.state
@@ -81,8 +97,9 @@ def unknown(server: str, protocol: Protocol, application: str) -> Health | None:
 
 @frozen
 class World:
-    """What is known of the servers now, and the policy."""
+    """What is known of the servers now, and the policy. `site` is exfront's own, empty where it is not known."""
 
     topology: Topology
     policy: Policy = Policy()
     health: HealthOf = unknown
+    site: str = ""

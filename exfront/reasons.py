@@ -33,6 +33,7 @@ class Reason:
     shown: str = field(default="")
     retry_after: int | None = None
     substatus: int = 0  # of IIS, beside the HTTP status in the access log
+    mail_text: str = ""  # for IMAP4 and POP3, where `text` is that of a page
 
     @property
     def public_code(self) -> str:
@@ -41,11 +42,11 @@ class Reason:
 
     def imap_text(self) -> bytes:
         """What follows NO, BAD or BYE (RFC 5530)."""
-        return f"[{self.imap_code}] {self.text} ({self.public_code})".encode("ascii")
+        return f"[{self.imap_code}] {self.mail_text or self.text} ({self.public_code})".encode("ascii")
 
     def pop3_text(self) -> bytes:
         """What follows -ERR (RFC 2449 section 8, RFC 3206)."""
-        return f"[{self.pop3_code}] {self.text} ({self.public_code})".encode("ascii")
+        return f"[{self.pop3_code}] {self.mail_text or self.text} ({self.public_code})".encode("ascii")
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
@@ -174,7 +175,53 @@ IDENTITY_NOT_ALLOWED = _unavailable(
 PROTOCOL_NOT_SERVED = _unavailable(
     "XF-BACKEND-NOT-ALLOWED", "the home server has no such protocol", severity=Severity.ALARM
 )
+CONTRADICTORY_TOPOLOGY = _unavailable(
+    "XF-BACKEND-NOT-ALLOWED", "the home server holds no mailboxes", severity=Severity.ALARM
+)
 LOOP = _unavailable("XF-LOOP", "the route leads back here", 508, severity=Severity.ALARM)
+
+# What Exchange's own front ends say. Sources: *Exchange 2000/2003 Front End Server Logon Process* (2000/2003), *How
+# Exchange Server 2007 CAS Proxying works for OWA* (2007 OWA); the texts of its step 2 are word for word.
+_PROBLEM = "If the problem continues, contact technical support for your organization and tell them the following:"
+_CAS_DOWN = (
+    "The available Microsoft Exchange Client Access servers in the target Active Directory site are not responding."
+)
+_CAS_CONFIGURATION = (
+    "There is no Microsoft Exchange Client Access server that has the necessary configuration in the Active Directory "
+    "site where the mailbox is stored."
+)
+CAS_DOWN = Reason(
+    "XF-CAS-DOWN", "no Client Access server answers in the mailbox's site", 503, "UNAVAILABLE", "SYS/TEMP",
+    "Outlook Web Access is not currently available for the user mailbox that you are trying to access. Please try "
+    f"again in a few minutes. {_PROBLEM} {_CAS_DOWN}",
+    Severity.FAULT, retry_after=60, mail_text=_CAS_DOWN,
+)  # fmt: skip
+CAS_CONFIGURATION = Reason(
+    "XF-CAS-CONFIG", "no Client Access server of the mailbox's site can be proxied to", 503, "UNAVAILABLE", "SYS/TEMP",
+    f"Outlook Web Access is not available. {_PROBLEM} {_CAS_CONFIGURATION}",
+    Severity.ALARM, retry_after=300, mail_text=_CAS_CONFIGURATION,
+)  # fmt: skip
+EXTERNAL_URL_NOT_SHOWN = Reason(
+    "XF-EXTERNAL-URL", "ExternalURL is not to be shown", 503, "UNAVAILABLE", "SYS/TEMP",
+    f"Outlook Web Access is not available. {_PROBLEM} The external address of the Active Directory site where the "
+    "mailbox is stored is not allowed.",
+    Severity.ALARM, retry_after=300, mail_text="The mailbox is temporarily unavailable.",
+)  # fmt: skip
+MAILBOX_ON_2003 = Reason(
+    "XF-MAILBOX-ON-2003", "a mailbox of Exchange 2000 or 2003 is not opened by this path", 403, "CANNOT", "SYS/PERM",
+    f"Outlook Web Access could not find a mailbox for this user. {_PROBLEM} The mailbox may be stored on a Microsoft "
+    "Exchange 2000 or Microsoft Exchange 2003 server, or the Active Directory user account was created recently and "
+    "has not yet replicated to the Active Directory site where this Client Access server is hosted.",
+    mail_text="The mailbox is not opened by this path.",
+)  # fmt: skip
+SMTP_DOMAIN_MISMATCH = Reason(  # KB293386
+    "XF-SMTP-DOMAIN", "the user has no address in the virtual directory's SMTP domain", 401, "NOPERM", "SYS/PERM",
+    "Error: Access is denied.", substatus=5,
+)  # fmt: skip
+PROXY_NOT_POSSIBLE = _unavailable(
+    "XF-CAS-PROXY", "the Client Access server takes no password, and exfront does not speak 441 yet",
+    severity=Severity.ALARM,
+)  # fmt: skip
 
 # What the back end did
 BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)

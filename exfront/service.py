@@ -98,11 +98,11 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     ports = STANDARD_PORTS.union(settings.back_ends.ports)
     topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn, ports)
-    policy = Policy(settings.back_ends.suffixes or ())
+    policy = _policy(settings)
     guard = Guard(settings.authentication, reactor.seconds)
     guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
     portal = Portal(directory, passwords, denied, guarded, directory.rules)
-    world = _world(topology, policy, back_ends)
+    world = _world(topology, policy, back_ends, servers)
     steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
     pool = Pool(reactor, settings.limits)
     back_ends.reclaim = pool.reclaim
@@ -110,14 +110,29 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies)
 
 
-def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable) -> Callable[[], World]:
-    """What is known of the servers now: the same object as long as nothing of it but their health has changed."""
-    known = World(topology.merged, policy, back_ends.health)
+def _policy(settings: Settings) -> Policy:
+    """What the configuration says to routing."""
+    sites = settings.virtual_site
+    names = (name for site in sites for name in (site.public_name.partition(":")[0], *site.host_names))
+    return Policy(
+        suffixes=settings.back_ends.suffixes or (),
+        public_suffixes=settings.http.public_suffixes or (),
+        own_names=frozenset(name.rstrip(".").lower() for name in names),
+        cross_site=settings.http.cross_site,
+    )
+
+
+def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable, servers: Servers) -> Callable[[], World]:
+    """What is known of the servers now: the same object as long as nothing of it but their health has changed.
+
+    Our own site is looked at with each reading of the topology, for without one no server has a site.
+    """
+    known = World(topology.merged, policy, back_ends.health, servers.site)
 
     def world() -> World:
         nonlocal known
         if known.topology is not topology.merged:
-            known = World(topology.merged, policy, back_ends.health)
+            known = World(topology.merged, policy, back_ends.health, servers.site)
         return known
 
     return world

@@ -13,12 +13,20 @@ from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from exfront.auth.portal import Portal
 from exfront.backends.table import BackEndTable
 from exfront.because import Trace
-from exfront.decision import Decision, Refuse, Relay, SessionRecord
+from exfront.decision import Decision, Local, ProxyToCas, Refuse, Relay, SessionRecord
 from exfront.directory.ask import look_up
 from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IBackEndDialer, IDirectory
 from exfront.names import LookupKey
-from exfront.reasons import AMBIGUOUS_LOGIN, AMBIGUOUS_MAILBOX, MAILBOX_NOT_FOUND, NO_MAILBOX, Refused
+from exfront.reasons import (
+    AMBIGUOUS_LOGIN,
+    AMBIGUOUS_MAILBOX,
+    MAILBOX_NOT_FOUND,
+    NO_MAILBOX,
+    PROTOCOL_NOT_SERVED,
+    PROXY_NOT_POSSIBLE,
+    Refused,
+)
 from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
@@ -83,15 +91,25 @@ class Steps:
             record.mailbox = mailbox.shown
         return mailbox
 
-    def route(self, record: SessionRecord, facts: Facts, world: World | None = None) -> Relay:
-        """Decide, in `world` or in what is known of the servers now. Raises `Refused` for a decision that refuses."""
+    def route(self, record: SessionRecord, facts: Facts, world: World | None = None) -> Relay | Local:
+        """Decide, in `world` or in what is known of the servers now; only a client of HTTP gets `Local` answers.
+
+        Raises `Refused` for a decision that refuses, or that cannot be performed.
+        """
         began = self.clock.seconds()
         decision: Decision = decide(facts, self.world() if world is None else world)
         record.steps["route"] = self.clock.seconds() - began
         record.decision = type(decision).__name__
-        if isinstance(decision, Refuse):
-            raise Refused(decision.reason, decision.detail)
-        record.back_end = decision.server.name
+        performed = perform(decision)
+        if isinstance(performed, Relay):
+            record.back_end = performed.server.name
+        return performed
+
+    def route_mail(self, record: SessionRecord, facts: Facts) -> Relay:
+        """The same for IMAP4 and POP3, which know no pages. Raises `Refused`."""
+        decision = self.route(record, facts)
+        if not isinstance(decision, Relay):
+            raise Refused(PROTOCOL_NOT_SERVED, f"decision={type(decision).__name__}")
         return decision
 
     async def moved(self, record: SessionRecord, facts: Facts, named: Sequence[LookupKey] = ()) -> Relay | None:
@@ -110,7 +128,11 @@ class Steps:
             return None
         if not mailbox.home_server or mailbox.home_server.lower() == known.home_server.lower():
             return None
-        return self.route(record, evolve(facts, mailbox=mailbox))
+        decision = self.route(record, evolve(facts, mailbox=mailbox))
+        if isinstance(decision, Relay):
+            return decision
+        record.decision = Relay.__name__  # the back end's answer stands; the client's next request gets that one
+        return None
 
     async def _again(self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey]) -> Mailbox | None:
         """None also where that cannot be told now: a worse answer than the back end's is none."""
@@ -138,3 +160,17 @@ class Steps:
         if mailbox is None:
             raise Refused(MAILBOX_NOT_FOUND)
         return mailbox
+
+
+def perform(decision: Decision) -> Relay | Local:
+    """What is done for a decision. To a second Client Access server that takes passwords exfront is like any browser.
+
+    Raises `Refused` for a decision that refuses, and where that server would need a security context (441).
+    """
+    if isinstance(decision, Refuse):
+        raise Refused(decision.reason, decision.detail)
+    if not isinstance(decision, ProxyToCas):
+        return decision
+    if decision.how == "context":
+        raise Refused(PROXY_NOT_POSSIBLE, f"server={decision.server.name} url={decision.url}")
+    return Relay(decision.server, decision.service, decision.login_as, decision.because, replaceable=True)

@@ -82,7 +82,20 @@ class Server:
 
 @frozen
 class Database:
-    """A mailbox database: `dn` as `exfront.directory.dn.normalised` writes it, `server` the owner's name."""
+    """A mailbox database: `dn` as `exfront.directory.dn.normalised` writes it, `server` the owner's name.
+
+    `public_store` is the DN of the public folder store of its users, in the same form, empty where there is none.
+    """
+
+    dn: str
+    name: str
+    server: str
+    public_store: str = ""
+
+
+@frozen
+class PublicStore:
+    """A public folder store; `dn` and `server` as of a `Database`."""
 
     dn: str
     name: str
@@ -157,6 +170,7 @@ class Topology:
 
     servers: tuple[Server, ...] = ()
     databases: tuple[Database, ...] = ()
+    public_stores: tuple[PublicStore, ...] = ()
     virtual_directories: tuple[VirtualDirectory, ...] = ()
     mail_settings: tuple[MailSettings, ...] = ()
     sites: tuple[Site, ...] = ()
@@ -167,6 +181,9 @@ class Topology:
     accepted_domains: frozenset[str] = frozenset()
     _by_name: Mapping[str, Server] = field(init=False, eq=False, repr=False)
     _owners: Mapping[str, str] = field(init=False, eq=False, repr=False)
+    _public: Mapping[str, str] = field(init=False, eq=False, repr=False)
+    _client_access: Mapping[tuple[str, int], tuple[Server, ...]] = field(init=False, eq=False, repr=False)
+    _directories: Mapping[tuple[str, str], VirtualDirectory] = field(init=False, eq=False, repr=False)
 
     @_by_name.default
     def _index_servers(self) -> Mapping[str, Server]:
@@ -183,6 +200,42 @@ class Topology:
     @_owners.default
     def _index_databases(self) -> Mapping[str, str]:
         return {database.dn: database.server for database in self.databases}
+
+    @_public.default
+    def _index_public_stores(self) -> Mapping[str, str]:
+        """The server of the public store of each database that has one which is known."""
+        owners = {store.dn: store.server for store in self.public_stores}
+        return {each.dn: owners[each.public_store] for each in self.databases if each.public_store in owners}
+
+    @_client_access.default
+    def _index_client_access(self) -> Mapping[tuple[str, int], tuple[Server, ...]]:
+        found: dict[tuple[str, int], tuple[Server, ...]] = {}
+        for server in self.servers:
+            if "client_access" in server.roles and server.version is not None and server.site:
+                key = (server.site.lower(), server.version.major)
+                found[key] = (*found.get(key, ()), server)
+        return found
+
+    @_directories.default
+    def _index_directories(self) -> Mapping[tuple[str, str], VirtualDirectory]:
+        """The first of each kind that a server has; the inner ones of 2013 are none."""
+        found: dict[tuple[str, str], VirtualDirectory] = {}
+        for each in self.virtual_directories:
+            if not each.back_end:
+                found.setdefault((each.server.lower(), each.kind.lower()), each)
+        return found
+
+    def client_access(self, site: str, major: int) -> tuple[Server, ...]:
+        """The Client Access servers of a site that are of the Exchange version `major` (8 is 2007)."""
+        return self._client_access.get((site.lower(), major), ())
+
+    def virtual_directory(self, server: str, kind: str) -> VirtualDirectory | None:
+        """The virtual directory of a server that is of that kind (``OWA``)."""
+        return self._directories.get((server.lower(), kind.lower()))
+
+    def public_server(self, database: str) -> str:
+        """The name of the server with the public store of a database's users (its DN normalised), or empty."""
+        return self._public.get(database, "")
 
     def find(self, name: str) -> Server | None:
         """The server called `name`, or whose host is `name`; names compare without case.
@@ -249,9 +302,10 @@ class Mailbox:
 
     `account_id` is the stable key of the account (objectGUID or entryUUID in hexadecimal); caches, limits and logs key
     on it, never on a name as typed (S-AUTH-4). `home_server` is a server's name, empty for an account without a
-    mailbox. `addresses` are SMTP addresses, the primary one first. `switched_off` are protocols that the user may not
-    use, in the directory's words and lower case (``imap4``, ``pop3``, ``http``, ``owa``, ``activesync``). `expires` and
-    `locked_since` are seconds since the epoch, 0 for never: a lock may be over, which only a bind tells.
+    mailbox; `database` the DN of its database, as in `Database`, where the directory has databases. `addresses` are
+    SMTP addresses, the primary one first. `switched_off` are protocols that the user may not use, in the directory's
+    words and lower case (``imap4``, ``pop3``, ``http``, ``owa``, ``activesync``). `expires` and `locked_since` are
+    seconds since the epoch, 0 for never: a lock may be over, which only a bind tells.
     `bad_password_count` and `password_set` are badPwdCount and pwdLastSet, None where they are not known (S-AUTH-7,
     S-AUTH-8).
     `stale` values are older than they may be: no directory server answers (S-DIR-5).
@@ -264,6 +318,7 @@ class Mailbox:
     alias: str = ""
     addresses: tuple[str, ...] = ()
     home_server: str = ""
+    database: str = ""
     disabled: bool = False
     switched_off: frozenset[str] = frozenset()
     sid: str = ""

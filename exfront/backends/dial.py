@@ -66,7 +66,7 @@ class Dialer:
         return self._handshakes[protocol].start_tls(self._verification(relay.server))
 
     async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> IProtocol:
-        place = self.table.take(relay.server.name, protocol, relay.service.port)
+        place = self.table.take(relay.server.name, protocol, relay.service.port, only=not relay.replaceable)
         try:
             connected = await self._reach(relay, factory, place.free)
         except Refused as refused:

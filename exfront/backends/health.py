@@ -82,6 +82,10 @@ class Breaker:
         """When a service that is out may be tried again."""
         return self._tried + (min(self._pause, limits.BACK_END_ONLY_PAUSE) if only else self._pause)
 
+    def due(self, now: float) -> bool:
+        """Whether a service that is out, and not the only one, may be tried now."""
+        return not self._probing and now >= self.next_try(only=False)
+
     def connected(self, attempt: Attempt) -> None:
         """The service was reached, whatever it said then."""
         self._end(attempt)

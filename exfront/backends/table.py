@@ -153,7 +153,9 @@ class BackEndTable:
         if found is None:
             return None
         breaker = entry.breakers.get((protocol, found.port))
-        return Health("out", breaker.error) if breaker is not None and breaker.out else found.health
+        if breaker is None or not breaker.out:
+            return found.health
+        return Health("out", breaker.error, breaker.due(self.seconds()))
 
     def states(self) -> tuple[BackEndState, ...]:
         """All that was used or probed, by name."""

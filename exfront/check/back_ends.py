@@ -76,6 +76,7 @@ class BackEndCheck:
         decision = decide(Facts(protocol, ANONYMOUS, None, named_server=server.name), self.world())
         if isinstance(decision, Refuse):
             return [Row("warning", subject, f"{decision.reason.cause}: {decision.detail}", ROUTE_ADVICE)]
+        assert isinstance(decision, Relay)  # a server that is named is relayed to
         return await self._service(subject, decision, protocol)
 
     async def _service(self, subject: str, relay: Relay, protocol: Protocol) -> Rows:

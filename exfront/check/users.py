@@ -22,9 +22,12 @@ from exfront.directory.schemas import Schema
 from exfront.facts import Facts, Identity, World
 from exfront.names import KeyKind, LookupKey
 from exfront.operate.check_table import Row
-from exfront.reasons import PROTOCOL_NOT_SERVED, SERVER_UNKNOWN, Refused
+from exfront.reasons import CAS_DOWN, CONTRADICTORY_TOPOLOGY, PROTOCOL_NOT_SERVED, SERVER_UNKNOWN, Refused
 from exfront.routing import decide
 from exfront.topology import Mailbox
+
+# What no administrator wants.
+_NOWHERE = (SERVER_UNKNOWN, PROTOCOL_NOT_SERVED, CAS_DOWN, CONTRADICTORY_TOPOLOGY)
 
 
 @frozen
@@ -92,11 +95,11 @@ class UserCheck:
             return None
 
     def _not_routed(self, mailbox: Mailbox) -> set[str]:
-        """Why the decision for a protocol that is listened for is a refusal that no administrator wants."""
+        """Why the decision for a protocol that is listened for is a refusal that shows a fault."""
         found = set()
         for protocol in listened_for(self.settings):
             decision = decide(Facts(protocol, Identity(mailbox), mailbox), self.world())
-            if isinstance(decision, Refuse) and decision.reason in (SERVER_UNKNOWN, PROTOCOL_NOT_SERVED):
+            if isinstance(decision, Refuse) and decision.reason in _NOWHERE:
                 found.add(f"{decision.reason.cause}, {decision.detail}")
         return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from exfront import limits
@@ -157,12 +157,16 @@ def _realm(settings: Settings, findings: Findings) -> None:
         findings.error(("authentication", "realm"), f"found {quoted(realm)}", "printable ASCII characters")
 
 
+def _dns_domains(names: Sequence[str], path: KeyPath, findings: Findings) -> None:
+    for index, name in enumerate(names):
+        if not is_dns_domain(name.removeprefix(".")):
+            findings.error((*path, index), f"found {quoted(name)}", "a DNS domain like fourthcoffee.com")
+
+
 def _back_ends(settings: Settings, findings: Findings) -> None:
     suffixes = settings.back_ends.suffixes
-    for index, suffix in enumerate(suffixes or ()):
-        if not is_dns_domain(suffix.removeprefix(".")):
-            allowed = "a DNS domain like fourthcoffee.com"
-            findings.error(("back_ends", "suffixes", index), f"found {quoted(suffix)}", allowed)
+    _dns_domains(suffixes or (), ("back_ends", "suffixes"), findings)
+    _dns_domains(settings.http.public_suffixes or (), ("http", "public_suffixes"), findings)
     if not settings.server and not (dns_domain(settings.directory.base) if suffixes is None else suffixes):
         depends: tuple[KeyPath, ...] = (("directory", "base"), ("server",))
         findings.error(("back_ends", "suffixes"), "no server is allowed: no [[server]], no suffix", also=depends)

@@ -31,6 +31,8 @@ def check_virtual_directory(
     if directory.smtp_domain and not is_host(directory.smtp_domain):
         allowed = "an SMTP domain like fourthcoffee.com"
         findings.error((*here, "smtp_domain"), f"found {quoted(directory.smtp_domain)}", allowed)
+    if directory.smtp_domain_match == "strict" and not directory.smtp_domain:
+        findings.error((*here, "smtp_domain_match"), "no smtp_domain to match", 'smtp_domain, or "sp1"')
     if "basic" in directory.authentication and directory.require_tls == "no":
         findings.warn((*here, "require_tls"), "passwords may cross the network in clear")
 

@@ -13,22 +13,25 @@ _COMMA = re.compile(r"(?<!\\),")  # one that no back-slash escapes (RFC 4514 sec
 
 
 def with_defaults(settings: Settings) -> Settings:
-    """Fill [back_ends] suffixes and [directory] domains from the directory's base, and sites from their presets.
+    """Fill [back_ends] suffixes, [http] public_suffixes and [directory] domains from the directory's base, and sites
+    from their presets.
 
     [back_ends] networks stay None.
 
     [directory] topology is Active Directory's: others have no configuration partition.
     """
-    directory, back_ends = settings.directory, settings.back_ends
+    directory, back_ends, http = settings.directory, settings.back_ends, settings.http
+    domain = dns_domain(directory.base)
     if back_ends.suffixes is None:
-        suffix = dns_domain(directory.base)
-        back_ends = evolve(back_ends, suffixes=(suffix,) if suffix else ())
+        back_ends = evolve(back_ends, suffixes=(domain,) if domain else ())
+    if http.public_suffixes is None:
+        http = evolve(http, public_suffixes=(domain,) if domain else ())
     if not directory.domains:
         directory = evolve(directory, domains=default_domains(directory.base))
     if directory.topology is None:
         directory = evolve(directory, topology=directory.schema == "active_directory")
     sites = tuple(with_preset(site) for site in settings.virtual_site)
-    return evolve(settings, directory=directory, back_ends=back_ends, virtual_site=sites)
+    return evolve(settings, directory=directory, back_ends=back_ends, http=http, virtual_site=sites)
 
 
 def dns_domain(base: str) -> str:

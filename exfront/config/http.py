@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from attrs import frozen
 
 
 @frozen
 class HttpSection:
-    """Settings add to the fields that are removed from every request (S-HTTP-18), and take none away."""
+    """`removed_headers` add to the fields that are removed from every request (S-HTTP-18), and take none away."""
 
     removed_headers: tuple[str, ...] = ()
+    public_suffixes: tuple[str, ...] | None = None  # where clients may be sent; default: the DNS domain of the base
+    cross_site: Literal["manual", "silent"] = "manual"  # to another site's ExternalURL: by a link page, or at once

@@ -31,6 +31,7 @@ class VirtualDirectorySection:
         default=("basic",), converter=_several
     )
     smtp_domain: str = ""  # "mailboxes for": makes alias@smtp_domain of /exchange/alias/
+    smtp_domain_match: Literal["strict", "sp1"] = "sp1"  # strict: only mailboxes with an address in smtp_domain
     server: str = ""  # requests that name no mailbox and prove no user go to this [[server]]
     require_tls: Literal["refuse", "redirect", "no"] = "refuse"
     methods: tuple[str, ...] = ()  # default: the application's

@@ -6,6 +6,7 @@ Everything about servers and databases beyond "whose is this database" is topolo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -83,6 +84,7 @@ class ActiveDirectory:
             alias=_shared(entry.text("mailNickname"), (name,)),
             addresses=addresses,
             home_server=await self._home_server(entry, fetch, trace),
+            database=_database(entry.text("homeMDB")),
             disabled=bool(entry.number("userAccountControl") & _ACCOUNT_DISABLED),
             switched_off=off,
             sid=_sid(entry.octets("objectSid")),
@@ -123,6 +125,15 @@ class ActiveDirectory:
         entry = await fetch(database, ("msExchOwningServer",))
         owner = entry.text("msExchOwningServer") if entry is not None else ""
         return _steps("msExchOwningServer", owner)[0].value if owner else ""
+
+
+@lru_cache(4096)
+def _database(name: str) -> str:
+    """A database's DN as the topology has it, in memory once for all its mailboxes."""
+    try:
+        return dn.normalised(name) if name else ""
+    except dn.BadName:  # told of already
+        return ""
 
 
 def _number_or_none(entry: Entry, name: str) -> int | None:

@@ -17,6 +17,7 @@ from exfront.topology import (
     AuthenticationMethod,
     Database,
     MailSettings,
+    PublicStore,
     Role,
     Server,
     ServerVersion,
@@ -29,7 +30,8 @@ from exfront.topology import (
 
 SERVER = ("networkAddress", "serialNumber", "versionNumber", "msExchCurrentServerRoles", "msExchServerRole",
           "msExchServerSite")  # fmt: skip
-DATABASE = ("msExchOwningServer",)
+DATABASE = ("msExchOwningServer", "msExchHomePublicMDB")
+PUBLIC_STORE = ("msExchOwningServer",)
 VIRTUAL_DIRECTORY = (
     "objectClass", "msExchInternalHostName", "msExchExternalHostName", "msExchInternalAuthenticationMethods",
     "msExchExternalAuthenticationMethods", "msExchAuthenticationFlags", "msExchDefaultDomain",
@@ -46,6 +48,7 @@ _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 _SERIAL = re.compile(r"Version (\d{1,3})\.(\d{1,3})(?: \(Build (\d{1,6})(?:\.\d+)?)?")
 _ADDED_TO_BUILD = 30_000  # in serialNumber, from 2007 on
 _FRONT_END_2003 = 1  # of msExchServerRole
+_SPEAKS_HTTPS, _TWO_SITES = 8, 15  # major versions: 2007, and 2013 with its "Exchange Back End" at 444
 _DEFAULT_COST = 100  # of a site link
 _DOMAIN_CONTEXT = 0x2  # of systemFlags: the crossRef of a domain, not of the schema or a DNS partition
 
@@ -66,18 +69,19 @@ _KIND = re.compile(r"msexch(\w+)virtualdirectory", re.IGNORECASE)
 
 def read_server(entry: Entry) -> Server:
     """A server; without a host name in networkAddress its short name stands for it. Ports are the standard ones
-    as long as no other object tells of others."""
+    of its version, as long as no other object tells of others."""
     name = _own_name(entry)
     site = entry.text("msExchServerSite")
+    version = _version(entry)
     return Server(
         name=name,
         host=_host(entry) or _checked_host(name),
         imap4=Service(143),
         pop3=Service(110),
-        http=Service(80),
+        http=_http(version),
         listed=False,
         site=dn.parse(site)[0].value if site else "",
-        version=_version(entry),
+        version=version,
         roles=_roles(entry),
         dn=entry.name(),
     )
@@ -88,7 +92,16 @@ def read_database(entry: Entry) -> Database:
     owner = entry.text("msExchOwningServer")
     if not owner:
         raise ValueError("no msExchOwningServer")
-    return Database(dn.normalised(entry.name()), _own_name(entry), dn.parse(owner)[0].value)
+    public = entry.text("msExchHomePublicMDB")
+    public_store = dn.normalised(public) if public else ""
+    return Database(dn.normalised(entry.name()), _own_name(entry), dn.parse(owner)[0].value, public_store)
+
+
+def read_public_store(entry: Entry) -> PublicStore:
+    """A public folder store; of 2000 to 2007 the server stands in its name as well."""
+    owner = entry.text("msExchOwningServer")
+    server = dn.parse(owner)[0].value if owner else _server_above(entry)
+    return PublicStore(dn.normalised(entry.name()), _own_name(entry), server)
 
 
 def read_virtual_directory(entry: Entry) -> VirtualDirectory:
@@ -179,6 +192,13 @@ def _own_name(entry: Entry) -> str:
 
 def _classes(entry: Entry) -> tuple[str, ...]:
     return tuple(name.lower() for name in entry.texts("objectClass"))
+
+
+def _http(version: ServerVersion | None) -> Service:
+    """S-ROUTE-9: 80 of a back end of 2000 and 2003, https of a Client Access server, 444 behind those of 2013 on."""
+    if version is None or version.major < _SPEAKS_HTTPS:
+        return Service(80)
+    return Service(443 if version.major < _TWO_SITES else 444, "implicit")
 
 
 def _version(entry: Entry) -> ServerVersion | None:

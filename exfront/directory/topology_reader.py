@@ -46,6 +46,7 @@ _KINDS = (
     _Kind("organisation", ("msExchOrganizationContainer",), ("objectClass",), objects.read_name),
     _Kind("servers", ("msExchExchangeServer",), objects.SERVER, objects.read_server),
     _Kind("databases", ("msExchPrivateMDB",), objects.DATABASE, objects.read_database),
+    _Kind("public_stores", ("msExchPublicMDB",), objects.PUBLIC_STORE, objects.read_public_store),
     _Kind("virtual_directories", ("msExchVirtualDirectory", "msExchProtocolCfgHTTPVirtualDirectory"),
           objects.VIRTUAL_DIRECTORY, objects.read_virtual_directory),
     _Kind("mail_settings", ("protocolCfgPOPServer", "protocolCfgIMAPServer"), objects.MAIL_SETTINGS,
@@ -197,6 +198,7 @@ def differences(old: Topology, new: Topology) -> Iterator[str]:
 _KEYS: Mapping[str, Callable[[Any], str]] = {
     "servers": lambda server: server.name,
     "databases": lambda database: database.name,
+    "public_stores": lambda store: store.dn,
     "virtual_directories": lambda directory: f"{directory.name} of {directory.server}",
     "mail_settings": lambda settings: f"{settings.protocol} of {settings.server}",
     "sites": lambda site: site.name,

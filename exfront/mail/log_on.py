@@ -44,7 +44,7 @@ class Way:
         await self._check_acts_for(identity, ask.acts_for)
         mailbox = await steps.locate(record, identity, identity.names_mailbox)
         facts = Facts(self.kind.protocol, identity, mailbox, explicit_logon=bool(identity.names_mailbox))
-        relay = steps.route(record, facts)
+        relay = steps.route_mail(record, facts)
         began = self.clock.seconds()
         try:
             return await self._enter(relay, identity, ask.secret)

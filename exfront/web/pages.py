@@ -26,7 +26,7 @@ class Page:
 
 def error_page(status: int, reason: Reason, session_id: str) -> Page:
     """What a person sees of a refusal: status, sentence, code, and the id under which the log tells more."""
-    text = _template().substitute(
+    text = _template("error").substitute(
         status=status,
         phrase=escape(_phrase(status)),
         text=escape(reason.text),
@@ -42,6 +42,12 @@ def error_text(status: int, reason: Reason, session_id: str) -> Page:
     return Page(((b"Content-Type", b"text/plain; charset=utf-8"), *_NO_STORE), text.encode("utf-8"))
 
 
+def link_page(url: str, session_id: str) -> Page:
+    """A link to where the user's mailbox is; `url` may be shown (S-ROUTE-7)."""
+    text = _template("link").substitute(url=escape(url), session=escape(session_id))
+    return Page(((b"Content-Type", b"text/html; charset=utf-8"), *_NO_STORE), text.encode("utf-8"))
+
+
 def redirect_page(location: bytes) -> Page:
     """No body: the Location says all."""
     return Page(((b"Location", location), *_NO_STORE), b"")
@@ -52,5 +58,5 @@ def _phrase(status: int) -> str:
 
 
 @cache
-def _template() -> Template:
-    return Template(files("exfront.web").joinpath("pages", "error.html").read_text("utf-8"))
+def _template(name: str) -> Template:
+    return Template(files("exfront.web").joinpath("pages", f"{name}.html").read_text("utf-8"))

@@ -9,8 +9,8 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from exfront.decision import SessionRecord
-from exfront.facts import ANONYMOUS, Facts, Identity
+from exfront.decision import Relay, SessionRecord
+from exfront.facts import ANONYMOUS, Identity
 from exfront.reasons import (
     BAD_INPUT,
     CLIENT_TIMEOUT,
@@ -28,6 +28,7 @@ from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.forward import Forward
 from exfront.web.headers import ClientFacts
+from exfront.web.local import local_answer
 from exfront.web.masking import masked
 from exfront.web.passthrough import Passing, passing
 from exfront.web.paths import BadPath, checked
@@ -212,7 +213,7 @@ class Request:
             return None
         return await self._route(directory, segments)
 
-    async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route:
+    async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
         identity = await self._identity(directory)
         named = directory.mailbox_keys(segments)
@@ -220,21 +221,15 @@ class Request:
         if not named and identity is ANONYMOUS and directory.passes_through:
             passed = await passing(context.cookies, context.steps, record, self.head, self._client.secure)
         mailbox = await context.steps.locate(record, identity, passed.keys)
-        facts = Facts(
-            "http",
-            identity,
-            mailbox,
-            application=directory.application.name,
-            explicit_logon=bool(named),
-            named_server=directory.section.server,
-            port=directory.section.back_end_port,
-            tls=directory.section.back_end_tls,
-        )
+        facts = directory.facts(identity, mailbox, explicit_logon=bool(named))
         world = context.steps.world()
-        relay = context.steps.route(record, facts, world)
+        decision = context.steps.route(record, facts, world)
+        if not isinstance(decision, Relay):
+            self._local(*local_answer(decision, context.session.id))
+            return None
         decisive = segments[: self._site.decisive]
         case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, passed.cookie)
-        return route_of(context, self.head, case, relay)
+        return route_of(context, self.head, case, decision)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")

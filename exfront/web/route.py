@@ -93,6 +93,7 @@ class Route:
             and head.authority == self.authority
             and self._same_place(head.path)
             and self._same_mailbox(directory)
+            and not (self.relay.replaceable and self._is_out())
         )
 
     def octets(self, head: RequestHead) -> bytes:
@@ -101,6 +102,11 @@ class Route:
         if not target.startswith(b"/"):  # the absolute form
             target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
         return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, self.section)  # both are as the grammar read them
+
+    def _is_out(self) -> bool:
+        """Whether another server is to be chosen."""
+        health = self.case.world.health(self.relay.server.name, "http", self.case.facts.application)
+        return health is not None and health.state == "out"
 
     def _same_mailbox(self, directory: IDirectory) -> bool:
         named = self.case.named

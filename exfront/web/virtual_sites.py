@@ -13,8 +13,10 @@ from attrs import field, frozen
 from exfront.config.bindings import own_addresses, sites_at
 from exfront.config.listener import ListenerSection
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
+from exfront.facts import Facts, Identity
 from exfront.names import ANY_NAME, BadName, LookupKey, NameRules, mailbox_keys
 from exfront.reasons import MAILBOX_NOT_FOUND, Refused
+from exfront.topology import Mailbox
 from exfront.web.applications import APPLICATIONS, Application
 from exfront.web.paths import checked
 from exfront.wire.http1.target import parse_target
@@ -90,6 +92,22 @@ class VirtualDirectory:
             return mailbox_keys(rest[0].decode("utf-8"), self.section.smtp_domain, self.rules)
         except (BadName, UnicodeDecodeError):
             raise Refused(MAILBOX_NOT_FOUND, "not a mailbox name") from None
+
+    def facts(self, identity: Identity, mailbox: Mailbox | None, *, explicit_logon: bool) -> Facts:
+        """What routing is told of a request here."""
+        section = self.section
+        return Facts(
+            "http",
+            identity,
+            mailbox,
+            application=self.application.name,
+            explicit_logon=explicit_logon,
+            named_server=section.server,
+            port=section.back_end_port,
+            tls=section.back_end_tls,
+            smtp_domain=section.smtp_domain,
+            smtp_domain_match=section.smtp_domain_match,
+        )
 
     def _names_mailbox(self, segment: bytes) -> bool:
         when = self.application.names_mailbox

@@ -1,0 +1,142 @@
+"""Mailboxes of Exchange 2007 and 2010: the best Client Access server, a link to it, or a proxy to it.
+
+Source: *How Exchange Server 2007 CAS Proxying works for Outlook Web Access* ("2007 OWA" in what a decision tells),
+steps 1 to 4. exfront is the first Client Access server; as it speaks no MAPI, a mailbox of its own site is relayed to a
+living Client Access server there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from exfront.because import Because
+from exfront.decision import Decision, LinkPage, ProxyToCas, Redirect, Refuse
+from exfront.facts import Facts, World
+from exfront.reasons import CAS_CONFIGURATION, EXTERNAL_URL_NOT_SHOWN, LOOP
+from exfront.routing.back_end import Why, allowed_host, is_below, located, may_be_tried
+from exfront.routing.choice import in_order, one_of
+from exfront.routing.client_access import leads_back, none_answers, of_home, relay_to_one, user_of
+from exfront.routing.shown_url import read_url
+from exfront.topology import Server, Service, VirtualDirectory
+
+_STEP_1, _STEP_2, _STEP_3, _STEP_4 = (f"2007 OWA step {number}" for number in (1, 2, 3, 4))
+_INTEGRATED = frozenset({"integrated", "ntlm"})  # either bit: some objects hold one only
+_HTTPS = 443  # no other port by the word of the directory alone (S-DIR-4)
+_LEADS_BACK = "InternalURL leads back here"
+
+# The applications that a browser opens a mailbox by, and the virtual directory whose URLs count.
+_DIRECTORIES = {"owa": "OWA", "exchange": "OWA", "exchweb": "OWA", "public": "OWA", "ecp": "ECP"}
+
+
+@frozen
+class _Cas:
+    """A Client Access server with its virtual directory."""
+
+    server: Server
+    directory: VirtualDirectory
+
+
+def decide(home: Server, facts: Facts, world: World) -> Decision:
+    """What the first Client Access server does for a mailbox on `home`."""
+    mailbox = facts.mailbox
+    assert mailbox is not None and home.version is not None
+    why: Why = (*located(mailbox), Because("mailbox server", (_STEP_1, home.name, home.version.name, home.site)))
+    kind = _DIRECTORIES.get(facts.application, "")
+    if facts.protocol != "http" or not kind:
+        return relay_to_one(home, facts, world, why, _STEP_1)
+    if not world.site or world.site.lower() == home.site.lower():
+        told = "the own site" if world.site else "the own site is not known, taken for this one"
+        return relay_to_one(home, facts, world, (*why, Because("site", (_STEP_2, home.site, told))), _STEP_2)
+    why = (*why, Because("site", (_STEP_1, home.site, f"not the own one, {world.site}")))
+    return _other_site(home, facts, world, why, kind)
+
+
+def _other_site(home: Server, facts: Facts, world: World, why: Why, kind: str) -> Decision:
+    """ExternalURL first, as step 4 has it: a site with one is not proxied to."""
+    servers = in_order(of_home(home, world), user_of(facts))
+    found = [(server, world.topology.virtual_directory(server.name, kind)) for server in servers]
+    many = [_Cas(server, directory) for server, directory in found if directory is not None]
+    external = [cas for cas in many if cas.directory.external_url]
+    elsewhere = [cas for cas in external if not _is_here(cas.directory.external_url, world)]
+    if elsewhere:
+        return _link(elsewhere, world, why)
+    if external:
+        why = (*why, Because("ExternalURL leads back here", (_STEP_4, external[0].directory.external_url)))
+    internal = [cas for cas in many if cas.directory.internal_url]
+    if not internal:
+        return none_answers(home, servers, (*why, Because("no InternalURL", (_STEP_2, kind))), _STEP_2)
+    return _proxy(home, internal, facts, world, why)
+
+
+def _link(many: Sequence[_Cas], world: World, why: Why) -> Decision:
+    """Step 4, with what may be shown only (S-ROUTE-7)."""
+    shown = next((cas for cas in many if _may_be_shown(cas.directory.external_url, world)), None)
+    if shown is None:
+        told = " ".join(f"{cas.server.name}={cas.directory.external_url}" for cas in many)
+        return Refuse(EXTERNAL_URL_NOT_SHOWN, told, (*why, Because("ExternalURL is not to be shown", (_STEP_4, told))))
+    url = shown.directory.external_url
+    why = (*why, Because("ExternalURL", (_STEP_4, shown.server.name, url)))
+    return LinkPage(url, why) if world.policy.cross_site == "manual" else Redirect(url, 302, why)
+
+
+def _proxy(home: Server, many: Sequence[_Cas], facts: Facts, world: World, why: Why) -> Decision:
+    """Steps 2 and 3: InternalURL and Integrated authentication; the first that answers, in the user's own order."""
+    judged = [(cas, _fault(cas, world)) for cas in many]
+    why = (*why, *(Because("left out", (_STEP_2, cas.server.name, fault)) for cas, fault in judged if fault))
+    able = [cas for cas, fault in judged if not fault]
+    if not able:
+        reason = LOOP if {fault for _, fault in judged} == {_LEADS_BACK} else CAS_CONFIGURATION
+        return Refuse(reason, "; ".join(f"{cas.server.name}: {fault}" for cas, fault in judged), why)
+    for cas in able:
+        health = world.health(cas.server.name, "http", facts.application)
+        if may_be_tried(health):
+            told = Because("Client Access server", (_STEP_2, cas.server.name, one_of(len(able))))
+            return _proxied(cas, world, (*why, told))
+        why = (*why, Because("left out", (_STEP_2, cas.server.name, str(health))))
+    return none_answers(home, [cas.server for cas in able], why, _STEP_2)
+
+
+def _fault(cas: _Cas, world: World) -> str:
+    """Why it cannot be proxied to; empty where it can."""
+    url = read_url(cas.directory.internal_url)
+    if not cas.directory.internal_authentication & _INTEGRATED:
+        return "Integrated authentication is not set"
+    if url is None or not url.secure:  # event 42: refused but for a setting of the registry
+        return "InternalURL is not https"
+    if leads_back(url.host, world):
+        return _LEADS_BACK
+    if cas.server.listed:
+        return "" if cas.server.http is not None else "the configuration gives it no http"
+    if url.port != _HTTPS:
+        return "InternalURL has a port of its own"
+    return "" if allowed_host(url.host, world.policy) else "InternalURL is not below an allowed suffix"
+
+
+def _proxied(cas: _Cas, world: World, why: Why) -> ProxyToCas:
+    """The configuration's address of a server wins over its InternalURL."""
+    server, methods = cas.server, cas.directory.internal_authentication
+    url = read_url(cas.directory.internal_url)
+    assert url is not None  # _fault has read it
+    service = server.http
+    if service is None or not server.listed:
+        server = evolve(server, host=allowed_host(url.host, world.policy))
+        service = Service(_HTTPS, "implicit")
+    how: Literal["basic", "context"] = "basic" if "basic" in methods and "forms" not in methods else "context"
+    told = (
+        Because("InternalURL", (_STEP_2, cas.directory.internal_url)),
+        Because("Integrated authentication", (_STEP_3, *sorted(methods))),
+    )
+    return ProxyToCas(server, service, cas.directory.internal_url, how, server.login_as, (*why, *told))
+
+
+def _is_here(text: str, world: World) -> bool:
+    url = read_url(text)
+    return url is not None and leads_back(url.host, world)
+
+
+def _may_be_shown(text: str, world: World) -> bool:
+    url = read_url(text)
+    return url is not None and url.secure and is_below(url.host, world.policy.public_suffixes)
