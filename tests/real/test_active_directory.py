@@ -15,13 +15,15 @@ from exfront.because import Trace
 from exfront.config.directory import DirectorySection
 from exfront.config.kinds import LdapUrl
 from exfront.config.limits import LimitsSection
-from exfront.decision import Refuse, SessionRecord
+from exfront.decision import LinkPage, ProxyToCas, Refuse, Relay, SessionRecord
 from exfront.directory.lookup import Directory
 from exfront.directory.topology_reader import TopologyReader
 from exfront.facts import Facts, Identity, Policy, World
 from exfront.names import KeyKind, LookupKey, parse_login
 from exfront.reasons import (
     AMBIGUOUS_LOGIN,
+    CAS_CONFIGURATION,
+    CAS_DOWN,
     DISABLED_ACCOUNT,
     EMPTY_PASSWORD,
     INCONSISTENT_MAILBOX,
@@ -35,6 +37,7 @@ from exfront.reasons import (
 from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.topology import Mailbox, Service, Topology
+from tests.support.cas_sites import BACK_END_2003_HOST, CAS_SITES, LINKED, OWN
 from tests.support.process import program
 from tests.support.samba import shared_site
 from tests.support.samba_data import (
@@ -43,19 +46,25 @@ from tests.support.samba_data import (
     DISABLED,
     DNS_DOMAIN,
     DOMAIN,
+    EMPTY_SITE,
     EXPIRED,
     GONE,
     HOME_2003,
     HOME_2007,
     HOME_2010,
     HOME_2013,
+    LINKED_SITE,
     LOCKABLE,
     LOCKOUT_THRESHOLD,
     MANY_ADDRESSES,
     MUST_CHANGE,
     NO_MAILBOX,
+    NOT_INTEGRATED_SITE,
     ODD,
+    ON_BACK_END,
+    OWN_SITE,
     PARTNER,
+    PROXIED_SITE,
     SERVICE_DN,
     TWINS,
     WITHOUT_POP3,
@@ -243,7 +252,7 @@ class HomeTests(SambaTests):
         self.assertIs(pop3.reason, PROTOCOL_OFF)
         self.assertEqual(pop3.reason.pop3_text(), WRONG_PASSWORD.pop3_text())
         imap4 = decide(Facts("imap4", Identity(mailbox), mailbox), world)
-        assert not isinstance(imap4, Refuse)
+        assert isinstance(imap4, Relay)
         self.assertEqual(imap4.server.host, f"boston.{DNS_DOMAIN}")
 
     async def test_sid(self) -> None:
@@ -270,6 +279,7 @@ class TopologyTests(SambaTests):
         for found, count in (
             (topology.servers, self.count("(objectClass=msExchExchangeServer)")),
             (topology.databases, self.count("(objectClass=msExchPrivateMDB)")),
+            (topology.public_stores, self.count("(objectClass=msExchPublicMDB)")),
             (topology.virtual_directories,
              self.count("(|(objectClass=msExchVirtualDirectory)(objectClass=msExchProtocolCfgHTTPVirtualDirectory))")),
             (topology.sites, self.count("(objectClass=site)")),
@@ -284,9 +294,15 @@ class TopologyTests(SambaTests):
 
     async def test_servers(self) -> None:
         topology = await self.topology()
+        new = {site.mailbox_server for site in CAS_SITES} | {name for site in CAS_SITES for name in site.client_access}
         self.assertEqual(
-            {one.name: (one.host, one.version.name if one.version else "", one.site) for one in topology.servers},
             {
+                one.name: (one.host, one.version.name if one.version else "", one.site)
+                for one in topology.servers
+                if one.name not in new
+            },
+            {
+                "BACKEND": ("backend.msxfaq.de", "2003", ""),
                 "CHICAGO": (f"chicago.{DNS_DOMAIN}", "2003", ""),
                 "GATE": (f"gate.{DNS_DOMAIN}", "2003", ""),
                 "DALLAS": (f"dallas.{DNS_DOMAIN}", "2007", "East"),
@@ -300,6 +316,33 @@ class TopologyTests(SambaTests):
         boston = topology.find("boston")
         assert boston is not None
         self.assertEqual((boston.imap4, boston.pop3), (Service(143), Service(110)))
+
+    async def test_what_routing_needs_of_the_seven_branches(self) -> None:
+        """Versions, roles, sites, URLs, authentication bits and public stores, as Samba holds them, decide the flow."""
+        policy = Policy((DNS_DOMAIN, "msxfaq.de"), (DNS_DOMAIN,))
+        world = World(await self.topology(), policy, site="Illinois")
+        found = {}
+        for person in (OWN_SITE, LINKED_SITE, PROXIED_SITE, NOT_INTEGRATED_SITE, EMPTY_SITE, ON_BACK_END, HOME_2007):
+            mailbox = await self.found(person.name)
+            decision = decide(Facts("http", Identity(mailbox), mailbox, "exchange"), world)
+            found[person.name] = decision.reason if isinstance(decision, Refuse) else decision
+        relay, link, proxy = (found[each.name] for each in (OWN_SITE, LINKED_SITE, PROXIED_SITE))
+        assert isinstance(relay, Relay) and isinstance(link, LinkPage) and isinstance(proxy, ProxyToCas), found
+        self.assertIn(relay.server.name, OWN.client_access)
+        self.assertEqual(relay.service, Service(443, "implicit"))
+        self.assertEqual((link.url, proxy.url), (LINKED.external_url, f"https://dubuque.{DNS_DOMAIN}/owa"))
+        self.assertIs(found[NOT_INTEGRATED_SITE.name], CAS_CONFIGURATION)
+        self.assertIs(found[EMPTY_SITE.name], CAS_DOWN)
+        backend, dallas = found[ON_BACK_END.name], found[HOME_2007.name]
+        assert isinstance(backend, Relay) and isinstance(dallas, ProxyToCas), found
+        self.assertEqual((backend.server.host, backend.service), (BACK_END_2003_HOST, Service(80)))
+        self.assertEqual(dallas.url, f"https://dallas.{DNS_DOMAIN}/owa")
+
+    async def test_the_public_store_of_a_database(self) -> None:
+        topology = await self.topology()
+        mailbox = await self.found(ON_BACK_END.name)
+        self.assertEqual(topology.public_server(mailbox.database), "BACKEND")
+        self.assertEqual(topology.public_server((await self.found("anna")).database), "")
 
     async def test_sites(self) -> None:
         topology = await self.topology()

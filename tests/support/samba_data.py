@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import frozen
 
+from tests.support import cas_sites
+
 BASE = "DC=fourthcoffee,DC=com"
 DOMAIN = "FOURTHCOFFEE"
 REALM = "FOURTHCOFFEE.COM"
@@ -110,9 +112,16 @@ WITHOUT_POP3 = Account("nopop", home=database_dn(1), more={"protocolSettings": [
 MANY_ADDRESSES = Account("many", home=database_dn(2),
                          addresses=tuple(f"many{n}@{DNS_DOMAIN}" for n in range(5000)))  # fmt: skip
 GONE = Account("gone", home=database_dn(9))  # its database is deleted
+# One on the mailbox server of each site of cas_sites, and one on its 2003 back end.
+OWN_SITE, LINKED_SITE, PROXIED_SITE, NOT_INTEGRATED_SITE, EMPTY_SITE = (
+    Account(f"user.{site.name.lower()}", home=cas_sites.store_dn(site.mailbox_server, NEW_GROUP))
+    for site in cas_sites.CAS_SITES
+)
+ON_BACK_END = Account("user.backend", home=cas_sites.store_dn(cas_sites.BACK_END_2003, NEW_GROUP))
 PEOPLE = (
     HOME_2003, HOME_2007, HOME_2010, HOME_2013, DISABLED, EXPIRED, MUST_CHANGE, LOCKABLE, EXPIRING,
     CHANGING, LOCKING, ODD, PARTNER, NO_MAILBOX, *TWINS, WITHOUT_POP3, MANY_ADDRESSES, GONE,
+    OWN_SITE, LINKED_SITE, PROXIED_SITE, NOT_INTEGRATED_SITE, EMPTY_SITE, ON_BACK_END,
 )  # fmt: skip
 _SERVICE = Account("exfront", SERVICE_PASSWORD)
 
@@ -125,7 +134,7 @@ _USER = ("homeMDB", "mailNickname", "msExchHomeServerName", "protocolSettings", 
          "msExchMailboxGuid", "msExchOmaAdminWirelessEnable")  # fmt: skip
 _SERVER = ("msExchCurrentServerRoles", "msExchServerRole", "msExchServerSite", "networkAddress", "serialNumber",
            "versionNumber")  # fmt: skip
-_DATABASE = ("msExchOwningServer", "msExchMasterServerOrAvailabilityGroup")
+_DATABASE = ("msExchOwningServer", "msExchMasterServerOrAvailabilityGroup", "msExchHomePublicMDB")
 _DIRECTORY = ("msExchInternalHostName", "msExchExternalHostName", "msExchInternalAuthenticationMethods",
               "msExchExternalAuthenticationMethods", "msExchAuthenticationFlags", "msExchDefaultDomain")  # fmt: skip
 _MAIL = ("msExchServerBindings", "msExchSecureBindings")
@@ -136,7 +145,7 @@ _ATTRIBUTES = [
     _attribute("msExchMailboxGuid", "octets"), _attribute("msExchOmaAdminWirelessEnable", "number"),
     _attribute("msExchCurrentServerRoles", "number"), _attribute("msExchServerRole", "number", catalog=False),
     _attribute("msExchServerSite", "dn"), _attribute("msExchOwningServer", "dn"),
-    _attribute("msExchMasterServerOrAvailabilityGroup", "dn"),
+    _attribute("msExchMasterServerOrAvailabilityGroup", "dn"), _attribute("msExchHomePublicMDB", "dn"),
     _attribute("msExchInternalHostName"), _attribute("msExchExternalHostName"),
     _attribute("msExchInternalAuthenticationMethods", "number"),
     _attribute("msExchExternalAuthenticationMethods", "number"), _attribute("msExchAuthenticationFlags", "number"),
@@ -154,6 +163,7 @@ _CLASSES = [
     _class("msExchOrganizationContainer", ["legacyExchangeDN"]),
     _class("msExchExchangeServer", _SERVER),
     _class("msExchPrivateMDB", _DATABASE),
+    _class("msExchPublicMDB", ["msExchOwningServer"]),
     _class("msExchVirtualDirectory", _DIRECTORY),
     _class("msExchProtocolCfgHTTPVirtualDirectory", _DIRECTORY),
     _class("protocolCfgPOPServer", _MAIL),
@@ -199,7 +209,7 @@ def _organisation() -> list[list[Record]]:
     default = f"CN=Default-First-Site-Name,{SITES}"
     return [
         [
-            _site("East"), _site("West"),
+            _site("East"), _site("West"), *cas_sites.site_records(SITES),
             (f"CN=10.1.0.0/16,CN=Subnets,{SITES}", {"objectClass": ["subnet"], "siteObject": [east]}),
             (f"CN=10.2.0.0/16,CN=Subnets,{SITES}", {"objectClass": ["subnet"], "siteObject": [west]}),
             (f"CN=default-east,{link}", {"objectClass": ["siteLink"], "siteList": [default, east], "cost": ["50"]}),
@@ -225,7 +235,8 @@ def _organisation() -> list[list[Record]]:
                              (store_dn(server), {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": [dn]}))),
             *((database_dn(number), {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": [server]})
               for number, server in ((1, boston), (2, houston), (9, boston))),
-            *_protocols(chicago), *_protocols(boston), *_protocols(houston),
+            *cas_sites.server_records(NEW_GROUP, SITES),
+            *_protocols(chicago), *_protocols(f"CN=DALLAS,{new}"), *_protocols(boston), *_protocols(houston),
             _container(f"CN=1,CN=HTTP,CN=Protocols,{chicago}"),
             (f"CN=Exchange,CN=1,CN=HTTP,CN=Protocols,{chicago}",
              {"objectClass": ["msExchProtocolCfgHTTPVirtualDirectory"], "msExchAuthenticationFlags": ["6"],
@@ -234,6 +245,7 @@ def _organisation() -> list[list[Record]]:
               for name, kind in (("owa (Default Web Site)", "OWA"), ("EWS (Default Web Site)", "WebServices"),
                                  ("Microsoft-Server-ActiveSync (Default Web Site)", "Mobile"))),
             _virtual_directory(houston, "owa (Exchange Back End)", "OWA"),
+            _virtual_directory(f"CN=DALLAS,{new}", "owa (Default Web Site)", "OWA", external=False),
             *((f"CN=1,CN={name},CN=Protocols,{boston}",
                {"objectClass": [f"protocolCfg{kind}Server"], "msExchServerBindings": [f"0.0.0.0:{clear}"],
                 "msExchSecureBindings": [f"0.0.0.0:{secure}"]})
@@ -242,13 +254,13 @@ def _organisation() -> list[list[Record]]:
     ]  # fmt: skip
 
 
-def _virtual_directory(server: str, name: str, kind: str) -> Record:
+def _virtual_directory(server: str, name: str, kind: str, *, external: bool = True) -> Record:
     host = server.partition(",")[0][3:].lower()
     path = name.partition(" ")[0]
     return f"CN={name},CN=HTTP,CN=Protocols,{server}", {
         "objectClass": [f"msExch{kind}VirtualDirectory"],
         "msExchInternalHostName": [f"https://{host}.{DNS_DOMAIN}/{path}"],
-        "msExchExternalHostName": [f"https://mail.{DNS_DOMAIN}/{path}"],
+        **({"msExchExternalHostName": [f"https://mail.{DNS_DOMAIN}/{path}"]} if external else {}),
         "msExchInternalAuthenticationMethods": ["18"],
         "msExchExternalAuthenticationMethods": ["5"],
     }
