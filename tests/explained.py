@@ -16,9 +16,10 @@ from typing import Any
 
 from attrs import frozen
 
+from tests.support.cas_sites import OWN
 from tests.support.exfront import toml
-from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, SERVERS
-from tests.support.slapd import Site, new_site
+from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, SERVERS, with_cas_sites
+from tests.support.slapd import Site, new_site, site_of
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "explain.rst"
@@ -54,6 +55,7 @@ class Example:
     words: str
     arguments: tuple[str, ...]
     schema: str = "active_directory"
+    sites: bool = False  # asked where there are sites with Exchange 2007
 
 
 EXAMPLES = (
@@ -85,16 +87,56 @@ EXAMPLES = (
         "The URL names a mailbox (explicit logon): it is looked up beside the account.",
         ("http", f"{DOMAIN}\\user1", "--url", "/exchange/user2/Inbox/"),
     ),
+    Example(
+        "Exchange 2003 behind a virtual directory",
+        "The steps are those of *Exchange 2000/2003 Front End Server Logon Process*.",
+        ("http", "backend", "--url", f"https://mail.{DNS_DOMAIN}/exchange/"),
+        sites=True,
+    ),
+    Example(
+        "Exchange 2007: the own site",
+        "The steps are those of *How Exchange Server 2007 CAS Proxying works for Outlook Web Access*. A Client Access "
+        "server of the mailbox's site has the page; of several, a user always gets the same one.",
+        ("http", "illinois", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+    ),
+    Example(
+        "Exchange 2007: a link to another site",
+        "Step 4: the other site has an address of its own in the Internet.",
+        ("http", "texas", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+    ),
+    Example(
+        "Exchange 2007: a proxy to another site",
+        "Steps 2 and 3: it has none, but an InternalURL with Integrated authentication. Where that server takes no "
+        "password as well, exfront cannot go there yet.",
+        ("http", "iowa", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+    ),
+    Example(
+        "Exchange 2007: no server that can be proxied to",
+        "The second error of step 2: Integrated authentication is not set.",
+        ("http", "ohio", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+    ),
+    Example(
+        "Exchange 2007: no server that answers",
+        "The first error of step 2: the site has no Client Access server.",
+        ("http", "utah", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+    ),
 )  # fmt: skip
 
 
 def page() -> str:
     """docs/explain.rst, made now."""
-    site = new_site()
+    plain, many = new_site(), site_of(with_cas_sites())
     try:
-        return _HEAD + "".join(part for example in EXAMPLES for part in _section(site, example))
+        shown = (_section(many if example.sites else plain, example) for example in EXAMPLES)
+        return _HEAD + "".join(part for section in shown for part in section)
     finally:
-        site.close()
+        plain.close()
+        many.close()
 
 
 def _section(site: Site, example: Example) -> Iterator[str]:
@@ -133,14 +175,19 @@ def _settings(site: Site, schema: str) -> dict[str, Any]:
             "ca_file": str(site.authority.ca_file),
             "domains": {DOMAIN: BASE},
             "schema": schema,
+            "site": OWN.name,
         },
+        "back_ends": {"suffixes": [DNS_DOMAIN, "msxfaq.de"]},
         "server": [{"name": name, "host": f"{name}.{DNS_DOMAIN}"} for name in SERVERS],
         "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none", "allow_plaintext": True}],
         "virtual_site": [
             {
                 "name": "default",
                 "public_name": f"mail.{DNS_DOMAIN}",
-                "virtual_directory": [{"path": "/exchange", "application": "exchange", "smtp_domain": DNS_DOMAIN}],
+                "virtual_directory": [
+                    {"path": "/exchange", "application": "exchange", "smtp_domain": DNS_DOMAIN},
+                    {"path": "/owa", "application": "owa"},
+                ],
             }
         ],
     }

@@ -96,7 +96,7 @@ def _directory_servers(settings: Settings, findings: Findings) -> None:
         domain = getattr(directory, name)
         if domain and not is_dns_domain(domain):
             findings.error(("directory", name), f"found {quoted(domain)}", "a DNS domain like fourthcoffee.com")
-    for name in ("site", "forest", "dns_servers"):
+    for name in ("forest", "dns_servers"):
         if getattr(directory, name) and not directory.discover:
             findings.error(("directory", name), "without discover it means nothing", also=(discover,))
     if directory.site and ("." in directory.site or not is_dns_domain(directory.site)):

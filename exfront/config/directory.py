@@ -24,7 +24,7 @@ class DirectorySection:
     base: str = ""
     discover: str = ""  # a domain of Active Directory; `servers` serve while DNS names none
     forest: str = ""  # its root domain, where the global catalogs stand; default: discover
-    site: str = ""  # of Active Directory, whose servers come first
+    site: str = ""  # of Active Directory, where exfront is: its servers come first
     dns_servers: tuple[HostPort, ...] = ()  # default: the system's
     search_connections: Count = limits.LDAP_SEARCH_CONNECTIONS  # to the server that is asked
     bind_dn: str = ""

@@ -62,7 +62,7 @@ def _cached(state: dict[str, Any]) -> str:
 def _web_text(web: Report | None) -> Iterator[str]:
     if web is None:
         return
-    yield from ("", "virtual directory")
+    yield from ("", "virtual site and virtual directory (2000/2003 steps 3 and 4)")
     for name in (
         "listener", "virtual_site", "path", "virtual_directory", "application", "authentication", "server", "identity",
     ):  # fmt: skip

@@ -57,7 +57,7 @@ def _relay(server: Server, facts: Facts, world: World, why: Why) -> Decision:
         schemes = _SCHEMES_2000
     if facts.protocol != "http":  # a log-on of POP3 or IMAP4 is repeated as it came
         return relay_to(allowed, facts, world, why)
-    return relay_to(allowed, facts, world, (*why, Because("log-on at the back end", (_COMMENT_7, *schemes))), schemes)
+    return relay_to(allowed, facts, world, (*why, Because("the back end takes", (_COMMENT_7, *schemes))), schemes)
 
 
 def _smtp_domain(mailbox: Mailbox, facts: Facts) -> tuple[Reason | None, Because]:

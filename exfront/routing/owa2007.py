@@ -67,7 +67,8 @@ def _other_site(home: Server, facts: Facts, world: World, why: Why, kind: str) -
         why = (*why, Because("ExternalURL leads back here", (_STEP_4, external[0].directory.external_url)))
     internal = [cas for cas in many if cas.directory.internal_url]
     if not internal:
-        return none_answers(home, servers, (*why, Because("no InternalURL", (_STEP_2, kind))), _STEP_2)
+        told = (Because("no InternalURL", (_STEP_2, *(server.name for server in servers))),) if servers else ()
+        return none_answers(home, servers, (*why, *told), _STEP_2)
     return _proxy(home, internal, facts, world, why)
 
 

@@ -84,9 +84,10 @@ class DirectoryTests(SynchronousTestCase):
         found = errors(related(text + 'discover = "a b"\nsite = "a.b"\n' + LISTENER))
         self.assertEqual(found, ["3 directory.discover: found 'a b'", "4 directory.site: found 'a.b'"])
         self.assertEqual(
-            errors(related(DIRECTORY + 'site = "Chicago"\n' + LISTENER)),
-            ["4 directory.site: without discover it means nothing"],
+            errors(related(DIRECTORY + 'forest = "fourthcoffee.com"\n' + LISTENER)),
+            ["4 directory.forest: without discover it means nothing"],
         )
+        self.assertEqual(errors(related(DIRECTORY + 'site = "Chicago"\n' + LISTENER)), [])  # routing's own site
 
     def test_plain_entries_need_a_class_and_an_account_name(self) -> None:
         for key, value in (("object_classes", "[]"), ("account_attribute", '""')):

@@ -83,7 +83,7 @@ class HomeServerTests(SynchronousTestCase):
         self.assertEqual(told(relay), [
             "home server: 2000/2003 step 5, backend, 2003",
             "SMTP domain: 2000/2003 step 6, need not match since 2003 SP1",
-            "log-on at the back end: 2000/2003 comment 7, negotiate, ntlm, basic",
+            "the back end takes: 2000/2003 comment 7, negotiate, ntlm, basic",
             "relay: backend, 80, none",
         ])  # fmt: skip
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 
+from tests.support import cas_sites
+
 BASE = "dc=fourthcoffee,dc=com"
 DOMAIN = "FOURTHCOFFEE"
 DNS_DOMAIN = "fourthcoffee.com"
@@ -150,6 +152,7 @@ class Population:
 
     servers: tuple[str, ...]
     users: tuple[Person, ...]
+    more: tuple[tuple[str, Attributes], ...] = ()  # of the configuration partition
 
     def people(self) -> tuple[Person, ...]:
         """All accounts of Active Directory's shape."""
@@ -170,6 +173,7 @@ class Population:
         service = Person("exfront", SERVICE_PASSWORD.encode(), parent=f"cn=Users,{BASE}")
         yield SERVICE_DN, service.attributes()
         yield from _configuration(self.servers)
+        yield from self.more
         for person in (*self.people(), *PLAIN):
             yield person.dn, person.attributes()
 
@@ -181,6 +185,24 @@ def population(users: int = 20, servers: Sequence[str] = SERVERS) -> Population:
         for number in range(1, users + 1)
     ]
     return Population(tuple(servers), tuple(people))
+
+
+def with_cas_sites() -> Population:
+    """A user on the mailbox server of each site with Exchange 2007, called by the site, and one on the 2003 server."""
+    sites = f"cn=Sites,cn=Configuration,{BASE}"
+    homes = {site.name.lower(): site.mailbox_server for site in cas_sites.CAS_SITES}
+    homes[cas_sites.BACK_END_2003.lower()] = cas_sites.BACK_END_2003
+    users = tuple(Person(name, f"{name}-password".encode(), server) for name, server in homes.items())
+    records = (*cas_sites.site_records(sites), *cas_sites.server_records(GROUP, sites))
+    more = (_named(sites, "container"), *(_for_slapd(dn, values) for dn, values in records))
+    return Population((), users, more)
+
+
+def _for_slapd(dn: str, values: Attributes) -> tuple[str, Attributes]:
+    """slapd, other than Active Directory, knows no superior classes of an entry that does not name them."""
+    kind = str(values["objectClass"][0])
+    classes = ["top", *(["msExchVirtualDirectory"] if kind.endswith("VirtualDirectory") else []), kind]
+    return dn, {**values, "objectClass": classes, "cn": [dn.partition(",")[0].partition("=")[2]]}
 
 
 def _home(home: str, server: str) -> Attributes:
