@@ -115,9 +115,11 @@ class DialTests(TestCase):
         host: str = "chicago",
         address: str = "127.0.0.1",
         pins: tuple[bytes, ...] = (),
+        replaceable: bool = False,
     ) -> _Peer:
         service = Service(port, tls)
-        relay = Relay(Server("CHICAGO", host, address, imap4=service, tls_pins=pins), service, "typed")
+        server = Server("CHICAGO", host, address, imap4=service, tls_pins=pins)
+        relay = Relay(server, service, "typed", replaceable=replaceable)
         peer: Any = await self.dialer.dial(relay, "imap4", self.factory())
         self.addCleanup(self.close, peer)
         return peer  # type: ignore[no-any-return]
@@ -255,6 +257,7 @@ class DialTests(TestCase):
         self.assertEqual([await self.refusal(port) for _ in range(10)], [BACK_END_OUT] * 10)
         self.assertEqual(back_end.peers, [])
         clock.advance(1.0)
+        self.assertIs(await self.refusal(port, replaceable=True), BACK_END_OUT)  # others would do: its pause is 10 s
         for _ in range(2):
             peer = await self.dial(port)
             self.assertEqual(await peer.answered, b"hello")

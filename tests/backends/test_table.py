@@ -128,6 +128,26 @@ class TableTests(SynchronousTestCase):
         self.table.take("chicago", "http", 80)
         self.assertNotEqual(self.health("http", "owa"), "out")
 
+    def test_who_has_others_beside_it_is_due_when_the_whole_pause_is_over(self) -> None:
+        """S-ROUTE-12: 10 s; while one probes it is not."""
+        self.table.application("chicago", "http", "owa", port=80)
+        self.break_down("http")
+
+        def due() -> bool:
+            found = self.table.health("chicago", "http", "owa")
+            assert found is not None and found.state == "out"
+            return found.due
+
+        self.clock.advance(9.9)
+        self.assertFalse(due())
+        self.assertRaises(Refused, self.table.take, "chicago", "http", 80, only=False)
+        self.clock.advance(0.1)
+        self.assertTrue(due())
+        probe = self.table.take("chicago", "http", 80, only=False)
+        self.assertFalse(due())
+        probe.connected()
+        self.assertEqual(self.health("http", "owa"), "healthy")
+
     def test_nothing_is_said_of_what_nobody_used(self) -> None:
         self.assertIsNone(self.table.health("chicago", "http", "owa"))
         self.table.application("chicago", "http", "owa", port=80)
