@@ -166,6 +166,7 @@ class Topology:
     """All that is known of the servers. `find` takes a short name, a host name, or ``host:port``.
 
     `domains` are naming contexts by NetBIOS and DNS name, `accepted_domains` those whose mail Exchange takes.
+    `with_public_stores` are the servers of `public_stores`, in the order of their names.
     """
 
     servers: tuple[Server, ...] = ()
@@ -182,6 +183,7 @@ class Topology:
     _by_name: Mapping[str, Server] = field(init=False, eq=False, repr=False)
     _owners: Mapping[str, str] = field(init=False, eq=False, repr=False)
     _public: Mapping[str, str] = field(init=False, eq=False, repr=False)
+    with_public_stores: tuple[Server, ...] = field(init=False, eq=False, repr=False)
     _client_access: Mapping[tuple[str, int], tuple[Server, ...]] = field(init=False, eq=False, repr=False)
     _directories: Mapping[tuple[str, str], VirtualDirectory] = field(init=False, eq=False, repr=False)
 
@@ -206,6 +208,13 @@ class Topology:
         """The server of the public store of each database that has one which is known."""
         owners = {store.dn: store.server for store in self.public_stores}
         return {each.dn: owners[each.public_store] for each in self.databases if each.public_store in owners}
+
+    @with_public_stores.default
+    def _index_public_servers(self) -> tuple[Server, ...]:
+        """By name; a store whose server nobody knows is none."""
+        names = sorted({store.server.lower() for store in self.public_stores})
+        found = (self._by_name.get(name) for name in names)
+        return tuple(server for server in found if server is not None)
 
     @_client_access.default
     def _index_client_access(self) -> Mapping[tuple[str, int], tuple[Server, ...]]:

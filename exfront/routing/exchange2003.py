@@ -11,7 +11,7 @@ from exfront.because import Because
 from exfront.decision import Decision, Refuse, Scheme
 from exfront.facts import Facts, World
 from exfront.reasons import CONTRADICTORY_TOPOLOGY, MAILBOX_NOT_FOUND, MAILBOX_ON_2003, SMTP_DOMAIN_MISMATCH, Reason
-from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable, usable_by_name
+from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable
 from exfront.routing.choice import by_sid
 from exfront.topology import Mailbox, Server
 
@@ -77,26 +77,28 @@ def _public_server(home: Server, mailbox: Mailbox, facts: Facts, world: World, w
 
     All requests of a user go to one server, for what was read is kept there. Without any store it is the home server.
     """
-    named = world.topology.public_server(mailbox.database)
-    asked = facts.identity.account or mailbox
-    living = [server for server in _public_servers(world) if _living(server, facts, world)]
-    own = next((server for server in living if server.name.lower() == named.lower()), None)
+    named = world.topology.public_server(mailbox.database).lower()
+    pool = [each for each in world.topology.with_public_stores if each.version and each.version.major == _MAJOR]
+    own = next((each for each in pool if each.name.lower() == named), None)
     if own is not None:
-        return own, (*why, Because("public store of the mailbox database", (_STEP_5, own.name)))
-    if named:
-        why = (*why, Because("left out", (named, "its public store cannot be reached")))
-    if not living:
-        return home, (*why, Because("no public store known, or none answers", (_STEP_5, home.name)))
-    chosen = living[by_sid(len(living), asked.sid or asked.account_id)]
-    return chosen, (*why, Because("public store by a hash of the user", (_STEP_5, chosen.name, f"1 of {len(living)}")))
+        fault = _fault(own, facts, world)
+        if not fault:
+            return own, (*why, Because("public store of the mailbox database", (_STEP_5, own.name)))
+        pool.remove(own)
+        why = (*why, Because("left out", (own.name, fault)))
+    asked = facts.identity.account or mailbox
+    while pool:
+        chosen = pool.pop(by_sid(len(pool), asked.sid or asked.account_id))
+        fault = _fault(chosen, facts, world)
+        if not fault:
+            return chosen, (*why, Because("public store by a hash of the user", (_STEP_5, chosen.name)))
+        why = (*why, Because("left out", (chosen.name, fault)))
+    return home, (*why, Because("no public store is known, or none answers", (_STEP_5, home.name)))
 
 
-def _public_servers(world: World) -> list[Server]:
-    """The servers of 2000 and 2003 with a public store, by name."""
-    names = sorted({store.server.lower() for store in world.topology.public_stores})
-    found = (usable_by_name(name, world) for name in names)
-    return [each for each in found if each is not None and each.version is not None and each.version.major == _MAJOR]
-
-
-def _living(server: Server, facts: Facts, world: World) -> bool:
-    return may_be_tried(world.health(server.name, facts.protocol, facts.application))
+def _fault(server: Server, facts: Facts, world: World) -> str:
+    """Why another one is to be asked; empty where it may be tried."""
+    if usable(server, world.policy) is None:
+        return "not below an allowed suffix"
+    health = world.health(server.name, facts.protocol, facts.application)
+    return "" if may_be_tried(health) else str(health)

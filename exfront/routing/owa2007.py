@@ -25,6 +25,7 @@ from exfront.topology import Server, Service, VirtualDirectory
 _STEP_1, _STEP_2, _STEP_3, _STEP_4 = (f"2007 OWA step {number}" for number in (1, 2, 3, 4))
 _INTEGRATED = frozenset({"integrated", "ntlm"})  # either bit: some objects hold one only
 _HTTPS = 443  # no other port by the word of the directory alone (S-DIR-4)
+_SERVICE = Service(_HTTPS, "implicit")
 _LEADS_BACK = "InternalURL leads back here"
 
 # The applications that a browser opens a mailbox by, and the virtual directory whose URLs count.
@@ -85,19 +86,20 @@ def _link(many: Sequence[_Cas], world: World, why: Why) -> Decision:
 
 def _proxy(home: Server, many: Sequence[_Cas], facts: Facts, world: World, why: Why) -> Decision:
     """Steps 2 and 3: InternalURL and Integrated authentication; the first that answers, in the user's own order."""
-    judged = [(cas, _fault(cas, world)) for cas in many]
-    why = (*why, *(Because("left out", (_STEP_2, cas.server.name, fault)) for cas, fault in judged if fault))
-    able = [cas for cas, fault in judged if not fault]
-    if not able:
-        reason = LOOP if {fault for _, fault in judged} == {_LEADS_BACK} else CAS_CONFIGURATION
-        return Refuse(reason, "; ".join(f"{cas.server.name}: {fault}" for cas, fault in judged), why)
-    for cas in able:
+    faults = []
+    for cas in many:
+        fault = _fault(cas, world)
         health = world.health(cas.server.name, "http", facts.application)
-        if may_be_tried(health):
-            told = Because("Client Access server", (_STEP_2, cas.server.name, one_of(len(able))))
+        if not fault and may_be_tried(health):
+            told = Because("Client Access server", (_STEP_2, cas.server.name, one_of(len(many))))
             return _proxied(cas, world, (*why, told))
-        why = (*why, Because("left out", (_STEP_2, cas.server.name, str(health))))
-    return none_answers(home, [cas.server for cas in able], why, _STEP_2)
+        faults.append(fault)
+        why = (*why, Because("left out", (_STEP_2, cas.server.name, fault or str(health))))
+    if not all(faults):
+        return none_answers(home, [cas.server for cas in many], why, _STEP_2)
+    reason = LOOP if set(faults) == {_LEADS_BACK} else CAS_CONFIGURATION
+    names = (cas.server.name for cas in many)
+    return Refuse(reason, "; ".join(f"{name}: {fault}" for name, fault in zip(names, faults, strict=True)), why)
 
 
 def _fault(cas: _Cas, world: World) -> str:
@@ -123,8 +125,9 @@ def _proxied(cas: _Cas, world: World, why: Why) -> ProxyToCas:
     assert url is not None  # _fault has read it
     service = server.http
     if service is None or not server.listed:
-        server = evolve(server, host=allowed_host(url.host, world.policy))
-        service = Service(_HTTPS, "implicit")
+        service = _SERVICE
+        host = allowed_host(url.host, world.policy)
+        server = server if server.host == host else evolve(server, host=host)
     how: Literal["basic", "context"] = "basic" if "basic" in methods and "forms" not in methods else "context"
     told = (
         Because("InternalURL", (_STEP_2, cas.directory.internal_url)),

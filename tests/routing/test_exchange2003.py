@@ -213,7 +213,18 @@ class PublicFolderTests(SynchronousTestCase):
         topology = self.named("cn=public2")
         others = {self.chosen(topology, ("public2",), number) for number in range(30)}
         self.assertEqual(others, {"public1", "public3"})
-        self.assertIn("left out: public2, its public store cannot be reached", self.why)
+        self.assertIn("left out: public2, out", self.why)
+
+    def test_nobody_else_moves_when_one_dies(self) -> None:
+        before = [self.chosen(self.stores, number=number) for number in range(30)]
+        after = [self.chosen(self.stores, ("public3",), number) for number in range(30)]
+        self.assertTrue(all(new == old for old, new in zip(before, after, strict=True) if old != "public3"))
+
+    def test_one_outside_of_the_allowed_suffixes_is_left_out(self) -> None:
+        """S-DIR-4"""
+        topology = evolve(self.named("cn=elsewhere"), public_stores=(PublicStore("cn=elsewhere", "", "elsewhere"),))
+        self.assertEqual(self.chosen(topology), "backend")
+        self.assertIn("left out: elsewhere, not below an allowed suffix", self.why)
 
     def test_a_database_that_names_an_unknown_store(self) -> None:
         """Missing objects: as if it named none."""
