@@ -149,7 +149,7 @@ class Request:
         if mailbox is not None:
             record.mailbox = route.mailbox
             record.location = "stale" if mailbox.stale else "cache"
-        record.decision = "Relay"
+        record.decision = route.decision
         record.back_end = route.relay.server.name
         if not self.body.ended:
             self.body.limit = directory.body_limit
@@ -229,7 +229,9 @@ class Request:
             return None
         decisive = segments[: self._site.decisive]
         case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, passed.cookie)
-        return route_of(context, self.head, case, decision)
+        route = route_of(context, self.head, case, decision)
+        route.decision = record.decision
+        return route
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")

@@ -70,7 +70,8 @@ class Route:
     terms: Terms
     section: bytes = field(repr=False)
     urls: BackEndUrls
-    user: str = field(init=False)  # as logs show it, and the mailbox
+    decision: str = field(default="Relay", init=False)  # as logs show it, and the user, and the mailbox
+    user: str = field(init=False)
     mailbox: str = field(init=False)
     _prefix: bytes = field(init=False)
     _whole: bool = field(init=False)  # the path ended with the segments that decided

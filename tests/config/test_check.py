@@ -156,6 +156,8 @@ class BackEndTests(SynchronousTestCase):
         for suffix in ("", ".", "*", "*.a", "a/b", "a b", "a..b"):
             found = related(SMALLEST + f'[back_ends]\nsuffixes = ["fourthcoffee.com", "{suffix}"]\n')
             self.assertEqual(errors(found), [f"9 back_ends.suffixes[2]: found '{suffix}'"])
+            found = related(SMALLEST + f'[http]\npublic_suffixes = ["fourthcoffee.com", "{suffix}"]\n')
+            self.assertEqual(errors(found), [f"9 http.public_suffixes[2]: found '{suffix}'"])
 
     def test_some_server_must_be_allowed(self) -> None:
         for text in (SMALLEST + "[back_ends]\nsuffixes = []\n", SMALLEST.replace("dc=", "o=")):

@@ -70,6 +70,13 @@ class VirtualDirectoryTests(SynchronousTestCase):
         for domain, count in (("fourthcoffee.com", 0), ("@fourthcoffee.com", 1), ("a b", 1)):
             self.assertEqual(len(related(_BEFORE + _directory(more=f'smtp_domain = "{domain}"\n')).errors), count)
 
+    def test_a_strict_match_needs_a_domain(self) -> None:
+        strict = 'smtp_domain_match = "strict"\n'
+        found = errors(related(_BEFORE + _directory(more=strict)))
+        self.assertEqual(found, ["17 virtual_site[1].virtual_directory[1].smtp_domain_match: no smtp_domain to match"])
+        text = _BEFORE + _directory(more=f'{strict}smtp_domain = "fourthcoffee.com"\n')
+        self.assertEqual(errors(related(text)), [])
+
     def test_passwords_without_tls_are_a_warning(self) -> None:
         found = related(_BEFORE + _directory(more='require_tls = "no"\n'))
         self.assertIn("17 virtual_site[1].virtual_directory[1].require_tls", warnings(found))

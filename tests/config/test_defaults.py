@@ -29,12 +29,13 @@ class DefaultsTests(SynchronousTestCase):
         """S-DIR-4: without a word in the file, only hosts of the directory's own domain are allowed."""
         settings = with_defaults(read(SMALLEST)[0])
         self.assertEqual(settings.back_ends.suffixes, ("fourthcoffee.com",))
+        self.assertEqual(settings.http.public_suffixes, ("fourthcoffee.com",))
         self.assertEqual(settings.directory.domains, {"FOURTHCOFFEE": "dc=fourthcoffee,dc=com"})
         self.assertIsNone(settings.back_ends.networks)
 
     def test_settings_that_are_there_stay(self) -> None:
         domains = 'domains = {A = "dc=a"}\n[[listener]]'
-        text = SMALLEST.replace("[[listener]]", domains) + "[back_ends]\nsuffixes = []\n"
+        text = SMALLEST.replace("[[listener]]", domains) + "[back_ends]\nsuffixes = []\n[http]\npublic_suffixes = []\n"
         settings = with_defaults(read(text)[0])
-        self.assertEqual(settings.back_ends.suffixes, ())
+        self.assertEqual((settings.back_ends.suffixes, settings.http.public_suffixes), ((), ()))
         self.assertEqual(settings.directory.domains, {"A": "dc=a"})

@@ -145,6 +145,33 @@ class ValueTests(ReaderTests):
         self.assertEqual(boston.imap4, Service(143))
         self.assertFalse(boston.listed)
 
+    def test_http_of_each_version(self) -> None:
+        """S-ROUTE-9: 80 in clear of 2000 and 2003, https of 2007 and 2010, 444 of 2013 and later."""
+        for serial, service in (
+            ("Version 6.0 (Build 6249.4)", Service(80)),
+            ("Version 6.5 (Build 7638.2)", Service(80)),
+            ("", Service(80)),
+            ("Version 8.2 (Build 30176.2)", Service(443, "implicit")),
+            ("Version 14.1 (Build 30218.15)", Service(443, "implicit")),
+            ("Version 15.0 (Build 30516.32)", Service(444, "implicit")),
+        ):
+            self.assertEqual(self.read(_server("BOSTON", serialNumber=[serial])).servers[0].http, service, serial)
+
+    def test_public_stores_and_who_uses_them(self) -> None:
+        """*Finding Public Folders*: msExchHomePublicMDB is the mailbox database's."""
+        group = f"CN=First,CN=InformationStore,CN=BOSTON,{_SERVERS}"
+        home = {"msExchOwningServer": [f"CN=CHICAGO,{_SERVERS}"], "msExchHomePublicMDB": [f"CN=Public,{group}"]}
+        topology = self.read(
+            _server("BOSTON"),
+            entry(f"CN=Public,{group}", {"objectClass": ["msExchPublicMDB"]}),
+            entry(f"CN=Mail,{_ORGANISATION}", {"objectClass": ["msExchPrivateMDB"], **home}),
+            _database("Other", f"CN=BOSTON,{_SERVERS}"),
+        )
+        self.assertEqual([store.server for store in topology.public_stores], ["BOSTON"])  # of its name: no owner
+        self.assertEqual([server.name for server in topology.with_public_stores], ["BOSTON"])
+        found = {database.name: topology.public_server(database.dn) for database in topology.databases}
+        self.assertEqual(found, {"Mail": "BOSTON", "Other": ""})
+
     def test_version_numbers(self) -> None:
         for number, serial, expected in (
             (1912766640, "", ServerVersion(8, 2, 176)),

@@ -133,7 +133,10 @@ class RelayTests(FlowCase):
         relay = talk.world.dialer.dialled[0].relay
         self.assertEqual((relay.server.name, relay.service), ("dallas", Service(443, "implicit")))
         self.assertEqual(talk.answer(), OK)
-        self.assertEqual((talk.records[0].decision, talk.records[0].back_end), ("ProxyToCas", "dallas"))
+        talk.send(request(b"GET /owa/again", ALICE))
+        self.assertEqual(talk.answer(), OK)
+        told = [(record.decision, record.back_end) for record in talk.records]
+        self.assertEqual(told, [("ProxyToCas", "dallas")] * 2)
 
     def test_who_is_out_is_left_for_another_on_a_kept_connection(self) -> None:
         """S-ROUTE-12: what was decided holds only as long as its server is there."""
