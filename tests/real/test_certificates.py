@@ -52,9 +52,7 @@ class CertificateTests(SynchronousTestCase):
     def ask(self, name: str, host: str) -> int:
         """The status of a GET where TLS is asked for `name` and the request for `host`."""
         connection = http.client.HTTPSConnection(*self.front.at("https"), context=self.context, timeout=10)
-        connection.sock = self.context.wrap_socket(
-            socket.create_connection(self.front.at("https"), 10), server_hostname=name
-        )
+        connection.sock = self.connected("https", name)
         try:
             connection.request("GET", "/public/", headers={"Host": host})
             return connection.getresponse().status
@@ -72,9 +70,7 @@ class CertificateTests(SynchronousTestCase):
     def test_mail_clients_get_the_certificate_of_the_name_too(self) -> None:
         """S-TLS-4: verified by the client."""
         for name in (PUBLIC_NAME, WEST):
-            with self.context.wrap_socket(
-                socket.create_connection((host, port), 10), server_hostname=name
-            ) as connection:
+            with self.connected("imaps", name) as connection:
                 self.assertIn(name, self.names(connection))
                 self.assertTrue(connection.recv(100).startswith(b"* OK"))
 
@@ -95,8 +91,6 @@ class CertificateTests(SynchronousTestCase):
             shutil.copy(self.site.authority.issue(PUBLIC_NAME), renewed)
             os.replace(renewed, self.mail)
             wait_until(lambda: "certificates loaded" in self.front.server_log(), "the new one is loaded")
-            with self.context.wrap_socket(
-                socket.create_connection((host, port), 10), server_hostname=PUBLIC_NAME
-            ) as connection:
+            with self.connected("imaps", PUBLIC_NAME) as connection:
                 self.assertEqual(self.names(connection), {PUBLIC_NAME})
             self.assertEqual(session.noop()[0], "OK")
