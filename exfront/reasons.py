@@ -208,7 +208,7 @@ EXTERNAL_URL_NOT_SHOWN = Reason(
     Severity.ALARM, retry_after=300, mail_text="The mailbox is temporarily unavailable.",
 )  # fmt: skip
 MAILBOX_ON_2003 = Reason(
-    "XF-MAILBOX-ON-2003", "a mailbox of Exchange 2000 or 2003 is not opened by this path", 403, "CANNOT", "SYS/PERM",
+    "XF-LEGACY-MAILBOX", "a mailbox of Exchange 2000 or 2003 is not opened by this path", 403, "CANNOT", "SYS/PERM",
     f"Outlook Web Access could not find a mailbox for this user. {_PROBLEM} The mailbox may be stored on a Microsoft "
     "Exchange 2000 or Microsoft Exchange 2003 server, or the Active Directory user account was created recently and "
     "has not yet replicated to the Active Directory site where this Client Access server is hosted.",
