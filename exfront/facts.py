@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from exfront.names import LookupKey
 from exfront.secret import Secret
@@ -103,3 +103,14 @@ class World:
     policy: Policy = Policy()
     health: HealthOf = unknown
     site: str = ""
+
+    def without(self, servers: frozenset[str]) -> World:
+        """The same world for one who could not reach these servers (their names) just now."""
+
+        def health(server: str, protocol: Protocol, application: str) -> Health | None:
+            return _NOT_REACHED if server in servers else self.health(server, protocol, application)
+
+        return evolve(self, health=health)
+
+
+_NOT_REACHED = Health("out", "not reached just now")

@@ -177,6 +177,7 @@ HTTP_RESPONSE_HEAD_OCTETS = 128 * 1024  # S-HTTP-27
 HTTP_INTERIM_RESPONSES = 8  # S-HTTP-28
 HTTP_CONTINUE_TIME = 1.0  # S-HTTP-15: a back end's silence before our own 100
 WEB_SOCKET_IDLE_TIME = 15 * 60.0  # silence both ways; peers ping far more often
+OTHER_SERVERS = 2  # that are tried instead of one that cannot be reached, within one request or log-on
 HTTP_BACK_END_IDLE = 1000  # idle connections to back ends in all
 HTTP_BACK_END_IDLE_OF_A_USER = 8  # S-HTTP-33: of one account at one service
 HTTP_BACK_END_IDLE_TIME = 55.0  # S-HTTP-33: below IIS's 120 s

@@ -11,6 +11,7 @@ from attrs import define, evolve
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
 from exfront.auth.portal import Portal
+from exfront.backends.health import NOT_REACHED
 from exfront.backends.table import BackEndTable
 from exfront.because import Trace
 from exfront.decision import Decision, Local, ProxyToCas, Refuse, Relay, SessionRecord
@@ -133,6 +134,19 @@ class Steps:
             return decision
         record.decision = Relay.__name__  # the back end's answer stands; the client's next request gets that one
         return None
+
+    def elsewhere(
+        self, record: SessionRecord, facts: Facts, relay: Relay, refused: Refused, failed: frozenset[str]
+    ) -> Relay | None:
+        """Where to instead of `relay`, whose server could not be reached, as those in `failed` before; None where no
+        other one has what is asked for, or where nothing says that it would fare better."""
+        if not relay.replaceable or refused.reason not in NOT_REACHED:
+            return None
+        try:
+            decision = self.route(record, facts, self.world().without(failed | {relay.server.name}))
+        except Refused:
+            return None
+        return decision if isinstance(decision, Relay) else None
 
     async def _again(self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey]) -> Mailbox | None:
         """None also where that cannot be told now: a worse answer than the back end's is none."""

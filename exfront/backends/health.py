@@ -32,6 +32,9 @@ from exfront.reasons import (
 # Nobody was reached. A certificate fault is none: that server answers, and each log line is to name the fault.
 CONNECT_FAULTS = frozenset({BACK_END_REFUSED, BACK_END_NO_ADDRESS, BACK_END_CONNECT_TIMEOUT})
 
+# Nobody has seen anything of a request then: another server may be asked.
+NOT_REACHED = CONNECT_FAULTS | {BACK_END_OUT, TOO_MANY_AT_BACK_END}
+
 # The server was reached, and this application of it did badly.
 APPLICATION_FAULTS = frozenset(
     {BACK_END_ANSWER_TIMEOUT, BACK_END_LOGIN_LOST, BACK_END_LOGIN_REFUSED, BACK_END_LOGIN_TIMEOUT, BACK_END_PROTOCOL,

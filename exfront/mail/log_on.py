@@ -7,6 +7,7 @@ from typing import cast
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
+from exfront import limits
 from exfront.auth.next_hop import login_name
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay, SessionRecord
@@ -47,7 +48,7 @@ class Way:
         relay = steps.route_mail(record, facts)
         began = self.clock.seconds()
         try:
-            return await self._enter(relay, identity, ask.secret)
+            return await self._enter_one(record, facts, relay, ask.secret)
         except Refused as refused:
             moved = await self._moved(refused, record, facts)
             if moved is None:
@@ -55,6 +56,19 @@ class Way:
             return await self._enter(moved, identity, ask.secret)
         finally:
             record.steps["relay"] = self.clock.seconds() - began
+
+    async def _enter_one(self, record: SessionRecord, facts: Facts, relay: Relay, secret: Secret) -> Entered:
+        """Log on at `relay`, or at one that has the same where that cannot be reached; at most three are tried."""
+        failed: frozenset[str] = frozenset()
+        while True:
+            try:
+                return await self._enter(relay, facts.identity, secret)
+            except Refused as refused:
+                other = self.steps.elsewhere(record, facts, relay, refused, failed)
+                failed |= {relay.server.name}
+                if other is None or len(failed) > limits.OTHER_SERVERS:
+                    raise
+                relay = other
 
     async def _moved(self, refused: Refused, record: SessionRecord, facts: Facts) -> Relay | None:
         """Where to instead, if a back end refused who has proven the password because the mailbox has left it."""

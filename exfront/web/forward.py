@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from exfront import limits
 from exfront.backends.certificate import told
 from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
@@ -49,6 +50,7 @@ class Forward:
     _began: float = field(default=0.0, init=False)
     _kept: bool = field(default=False, init=False)  # the connection had served before
     _moved: bool = field(default=False, init=False)  # the directory was asked once more
+    _failed_servers: frozenset[str] = field(default=frozenset(), init=False)
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _counted: Application | None = field(default=None, init=False)  # where this request is counted, until its end
     _status: int = field(default=0, init=False)  # the back end's, and when its head came
@@ -117,9 +119,23 @@ class Forward:
     def _failed(self, failure: Failure) -> None:
         self._waiting = None
         if isinstance(failure.value, Refused):
-            self._end(failure.value)
+            if not self._elsewhere(failure.value):
+                self._end(failure.value)
         elif not failure.check(CancelledError):
             self.broke(failure)
+
+    def _elsewhere(self, refused: Refused) -> bool:
+        """Whether the request goes to another server, as this one could not be reached: nothing of it was sent yet."""
+        route = self.route
+        relay = self.context.steps.elsewhere(self.record, route.case.facts, route.relay, refused, self._failed_servers)
+        self._failed_servers |= {route.relay.server.name}
+        if relay is None or len(self._failed_servers) > limits.OTHER_SERVERS:
+            return False
+        assert self._counted is not None
+        self._counted.failed(refused, self.context.clock.seconds())
+        self.route = self.context.route = route_of(self.context, self.head, route.case, relay)
+        self.start()
+        return True
 
     def _send(self, connection: BackEndConnection) -> None:
         self.exchange = exchange = Exchange(

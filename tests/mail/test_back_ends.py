@@ -5,7 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import reasons
+from exfront.facts import Policy, World
+from exfront.topology import Topology
 from tests.mail.connection import MailConnection
+from tests.routing.test_owa2007 import cas
 from tests.support.steps import SmallWorld
 
 _LOGIN = b"a LOGIN alice secret-alice\r\n"
@@ -61,3 +64,23 @@ class CountingTests(SynchronousTestCase):
             self.world.dialer.refuse = reason
             said = MailConnection(world=self.world).say(_LOGIN)
             self.assertTrue(said.startswith(b"a NO " + code), said)
+
+
+class OtherServerTests(SynchronousTestCase):
+    def test_a_log_on_goes_to_another_server_of_the_site(self) -> None:
+        """S-ROUTE-12: within the same log-on, where the first one cannot be reached."""
+        first = self.asked(set())[0]
+        names = self.asked({first})
+        self.assertEqual((names[0], len(names), len(set(names))), (first, 2, 2))
+
+    def asked(self, dead: set[str]) -> list[str]:
+        """Which servers are dialled for alice, whose mailbox is on a 2007 mailbox server in Texas."""
+        small = SmallWorld()
+        small.dialer.dead = dead
+        home = cas("chicago", roles=frozenset({"mailbox"}))
+        world = World(Topology((home, cas("dallas"), cas("austin"))), Policy(("fourthcoffee.com",)), site="Texas")
+        small.steps.world = lambda: world
+        client = MailConnection(world=small)
+        client.say(_LOGIN)
+        client.transport.peer_closes()
+        return [each.relay.server.name for each in small.dialer.dialled]

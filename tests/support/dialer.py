@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from exfront.decision import Relay
 from exfront.interfaces import IBackEndDialer
-from exfront.reasons import Reason, Refused
+from exfront.reasons import BACK_END_REFUSED, Reason, Refused
 from exfront.topology import Protocol
 from tests.support.transport import MemoryTransport
 
@@ -39,6 +39,7 @@ class MemoryDialer:
     """
 
     refuse: Reason | None = None
+    dead: set[str] = field(factory=set)  # names of servers that refuse connections
     tls_refuse: Reason | None = None
     hold: bool = False
     held: list[Deferred[IProtocol]] = field(factory=list)
@@ -52,6 +53,8 @@ class MemoryDialer:
             waiting: Deferred[IProtocol] = Deferred()
             self.held.append(waiting)
             return waiting
+        if relay.server.name in self.dead:
+            return fail(Refused(BACK_END_REFUSED))
         if self.refuse is not None:
             return fail(Refused(self.refuse))
         built = factory.buildProtocol(IPv4Address("TCP", "192.0.2.99", relay.service.port))

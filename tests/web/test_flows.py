@@ -156,6 +156,36 @@ class RelayTests(FlowCase):
         talk.send(request(b"GET /owa/y", ALICE))
         self.assertEqual(talk.world.dialer.dialled[2].relay.server.name, first)  # due: the user's own again
 
+    def dialled(self, talk: Conversation) -> list[str]:
+        return [each.relay.server.name for each in talk.world.dialer.dialled]
+
+    def test_who_cannot_be_reached_is_left_for_another_within_the_request(self) -> None:
+        """S-ROUTE-12, S-HTTP-32: nothing of it was sent; also with a body, which waits meanwhile."""
+        for fields, body in (((), b""), ((b"Content-Length: 3\r\n",), b"abc")):
+            talk = self.talk(cas("dallas"), cas("austin"), site="Texas")
+            talk.world.dialer.dead = {"dallas", "austin"} - {self.chosen_second()}
+            talk.send(request(b"POST /owa/", ALICE, *fields, body=body))
+            self.assertEqual(len(self.dialled(talk)), 2)
+            self.assertTrue(talk.back_end(1).take().endswith(b"\r\n\r\n" + body))
+            self.assertEqual(talk.answer(OK, 1), OK)
+            (record,) = talk.records
+            self.assertEqual((record.back_end, record.reason), (self.dialled(talk)[1], None))
+
+    def chosen_second(self) -> str:
+        """Of dallas and austin, the one that is not alice's own choice."""
+        talk = self.talk(cas("dallas"), cas("austin"), site="Texas")
+        talk.relayed(ALICE, line=b"GET /owa/")
+        return ({"dallas", "austin"} - set(self.dialled(talk))).pop()
+
+    def test_three_are_tried_and_no_more(self) -> None:
+        """S-ROUTE-12: each once."""
+        names = ["dallas", "austin", "houston", "waco"]
+        talk = self.talk(*map(cas, names), site="Texas")
+        talk.world.dialer.dead = set(names)
+        answer = talk.ask(b"GET /owa/", ALICE)
+        self.assertEqual((answer.status, len(set(self.dialled(talk))), len(self.dialled(talk))), (502, 3, 3))
+        self.assertIs(talk.records[0].reason, BACK_END_REFUSED)
+
     def break_down(self, small: SmallWorld, name: str) -> None:
         for _ in range(3):
             small.back_ends.take(name, "http", 443).failed(Refused(BACK_END_REFUSED, "address=192.0.2.1"))
