@@ -63,6 +63,10 @@ def _wrong_credentials(cause: str, code: str = "XF-AUTH-FAIL") -> Reason:
     return Reason(code, cause, 401, "AUTHENTICATIONFAILED", "AUTH", text, shown="XF-AUTH-FAIL", substatus=1)
 
 
+def _form(code: str, cause: str) -> Reason:
+    return Reason(code, cause, 440, "AUTHENTICATIONFAILED", "AUTH", "Log on again.")
+
+
 def _unavailable(
     code: str,
     cause: str,
@@ -142,6 +146,14 @@ SERVICE_BIND_REFUSED = _unavailable(
 CREDENTIALS_NEEDED = Reason(
     "XF-AUTH-NEEDED", "no credentials yet", 401, "AUTHENTICATIONFAILED", "AUTH",
     "Log on with a user name and a password.", substatus=2,
+)  # fmt: skip
+FORM_NEEDED = _form("XF-FORM-NEEDED", "not logged on yet")
+FORM_COOKIE = _form("XF-FORM-COOKIE", "a log-on cookie that is not ours")
+FORM_TIMED_OUT = _form("XF-FORM-TIMEOUT", "the log-on has timed out")
+FORM_REVOKED = _form("XF-FORM-REVOKED", "the log-on was ended")
+FORM_FOREIGN = Reason(
+    "XF-FORM-FOREIGN", "the form was not sent by its own page", 403, "NOPERM", "SYS/PERM",
+    "Log on by the page of this site.",
 )  # fmt: skip
 NOT_PUBLISHED = Reason(
     "XF-NOT-PUBLISHED", "no such virtual directory", 404, "CANNOT", "SYS/PERM", "There is no such page."

@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IProtocol
 
 from exfront.auth.credential_cache import CredentialCache
 from exfront.auth.guard import Guard
-from exfront.auth.guard_state import GuardState, state_folder
+from exfront.auth.guard_state import GuardState
 from exfront.auth.guarded import GuardedPasswords
+from exfront.auth.kept_state import state_folder
 from exfront.auth.ldap_bind import LdapBindChecker
 from exfront.auth.lockout_policy import LockoutPolicyReader
 from exfront.auth.portal import Portal

@@ -16,7 +16,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.auth.guard import Remembered
-from exfront.auth.guard_state import BadState, GuardState, read_state, state_folder, write_state
+from exfront.auth.guard_state import GuardState, read_state, write_state
+from exfront.auth.kept_state import BadState, state_folder
 from tests.auth.guarding import EVIL, HOME, OFFICE, Guarded
 
 _EPOCH = 1_700_000_000.0
