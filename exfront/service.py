@@ -12,6 +12,8 @@ from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocol
 
 from exfront.auth.credential_cache import CredentialCache
+from exfront.auth.form_state import FormState, KeptForms
+from exfront.auth.forms import FormLogOns
 from exfront.auth.guard import Guard
 from exfront.auth.guard_state import GuardState
 from exfront.auth.guarded import GuardedPasswords
@@ -53,6 +55,7 @@ from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.pages import pages
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.protocol import http_protocol
@@ -73,6 +76,7 @@ class Core:
     topology: TopologyReader
     pool: Pool
     cookies: RouteCookies
+    forms: FormLogOns
 
     async def stop(self) -> None:
         """Close what a look-up or a log-on opened, where no service does it."""
@@ -108,7 +112,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     pool = Pool(reactor, settings.limits)
     back_ends.reclaim = pool.reclaim
     cookies = RouteCookies(directory.rules, new_key())
-    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies)
+    forms = FormLogOns(settings.forms, sessions.wall_clock)
+    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies, forms)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -186,8 +191,8 @@ def _guarding(parts: Core, settings: Settings, reactor: Any) -> Iterator[Backgro
         yield Background(policy.start, policy.stop)
     folder = state_folder(settings.control.state_dir)
     if folder is not None:
-        state = GuardState(parts.guard, folder, reactor)
-        yield Background(state.start, state.stop)
+        for state in (GuardState(parts.guard, folder, reactor), FormState(KeptForms(parts.forms), folder, reactor)):
+            yield Background(state.start, state.stop)
 
 
 def _probing(parts: Core, settings: Settings, reactor: Any) -> Iterator[Background]:
@@ -296,6 +301,8 @@ def _protocol(
             clock=reactor,
             pool=parts.pool,
             cookies=parts.cookies,
+            forms=parts.forms,
+            pages=pages(settings.http.pages),
         )
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

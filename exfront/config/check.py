@@ -184,6 +184,16 @@ def _authentication(settings: Settings, findings: Findings) -> None:
         findings.warn(("authentication", "failures_per_account"), "more wrong passwords a user than is usual")
 
 
+def _forms(settings: Settings, findings: Findings) -> None:
+    for name in ("private_time", "private_time_2003"):
+        if getattr(settings.forms, name) < settings.forms.public_time:
+            findings.warn(("forms", name), "less than public_time: that is taken")
+    for index, word in enumerate(settings.forms.basic_agents):
+        if not word.strip() or not word.isascii():
+            allowed = "a word of User-Agent, in ASCII"
+            findings.error(("forms", "basic_agents", index), f"found {quoted(word)}", allowed)
+
+
 def _control(settings: Settings, findings: Findings) -> None:
     if settings.control.allow_root:
         findings.warn(("control", "allow_root"), "the process may keep running as root")
@@ -205,5 +215,6 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     check_servers,
     check_virtual_sites,
     _authentication,
+    _forms,
     _control,
 )

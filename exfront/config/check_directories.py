@@ -33,7 +33,7 @@ def check_virtual_directory(
         findings.error((*here, "smtp_domain"), f"found {quoted(directory.smtp_domain)}", allowed)
     if directory.smtp_domain_match == "strict" and not directory.smtp_domain:
         findings.error((*here, "smtp_domain_match"), "no smtp_domain to match", 'smtp_domain, or "sp1"')
-    if "basic" in directory.authentication and directory.require_tls == "no":
+    if _proves(directory) and directory.require_tls == "no":
         findings.warn((*here, "require_tls"), "passwords may cross the network in clear")
 
 
@@ -44,13 +44,20 @@ def is_own_field(name: str, path: KeyPath, findings: Findings) -> None:
         findings.error(path, f"found {quoted(name)}", allowed)
 
 
+def _proves(directory: VirtualDirectorySection) -> bool:
+    """Whether exfront asks for passwords here."""
+    return "basic" in directory.authentication or "forms" in directory.authentication
+
+
 def _authentication(directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
     methods, path = directory.authentication, (*here, "authentication")
     if not methods:
-        findings.error(path, "found nothing in it", '"basic", "anonymous", "passthrough"')
+        findings.error(path, "found nothing in it", '"basic", "forms", "anonymous", "passthrough"')
     if "anonymous" in methods and len(set(methods)) > 1:
         findings.error(path, '"anonymous" asks nobody, and the others ask', '"anonymous" alone, or without it')
-    if "basic" not in methods and not directory.server:
+    if "forms" in methods and "passthrough" in methods:
+        findings.error(path, "a back end's challenge and a form exclude each other", '"forms" without "passthrough"')
+    if not _proves(directory) and not directory.server:
         findings.warn(path, "no server for requests that name no mailbox: they are refused")
 
 
@@ -83,6 +90,6 @@ def _identity(settings: Settings, directory: VirtualDirectorySection, here: KeyP
         return
     if not directory.header_servers:
         findings.error(servers, "missing", "the names of the [[server]]s that may be told who asks", also=(identity,))
-    if "basic" not in directory.authentication:
-        findings.error(identity, "nobody is proven here", '"basic" among the authentication methods')
+    if not _proves(directory):
+        findings.error(identity, "nobody is proven here", '"basic" or "forms" among the authentication methods')
     findings.warn(identity, f"these servers believe {directory.identity_header}: nobody else may reach them")

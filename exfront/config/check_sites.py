@@ -26,6 +26,12 @@ def check_virtual_sites(settings: Settings, findings: Findings) -> None:
         _names(site, here, findings)
         _paths(site, here, findings)
         _bindings(settings, site, here, findings)
+        if site.forms and site.preset != "exchange":
+            findings.error(
+                (*here, "forms"),
+                "no preset that it is for",
+                'preset = "exchange", or "forms" among the authentication methods of a directory',
+            )
         for number, directory in enumerate(site.virtual_directory):
             check_virtual_directory(settings, directory, (*here, "virtual_directory", number), findings)
     names: list[_Name] = [(("virtual_site", n, "name"), site.name) for n, site in enumerate(settings.virtual_site)]

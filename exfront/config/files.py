@@ -15,6 +15,7 @@ from OpenSSL import SSL
 
 from exfront.config.errors import KeyPath
 from exfront.config.findings import Findings
+from exfront.config.page_folder import BadPages, read_folder
 from exfront.config.settings import Settings
 
 _CERTIFICATE, _KEY = ("tls", "certificate"), ("tls", "key")
@@ -35,6 +36,7 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     files.certificates(settings, now or datetime.now(UTC))
     files.log(settings.log.access, ("log", "access"))
     files.folder(settings.control.state_dir, ("control", "state_dir"))
+    files.pages(settings.http.pages, ("http", "pages"))
 
 
 def check_certificates(settings: Settings, findings: Findings, now: datetime | None = None) -> None:
@@ -71,6 +73,15 @@ class _Files:
             self.findings.error(key, f"no folder {folder}", "a folder that exists")
         elif stat.S_IMODE(folder.stat().st_mode) & 0o022:
             self.findings.error(key, f"others than its owner may write to {folder}", "mode 0700")
+
+    def pages(self, folder: Path | None, key: KeyPath) -> None:
+        """All that is wrong with it, so that no page is found broken when it is needed."""
+        if folder is None or not self.findings.sound(key):
+            return
+        try:
+            read_folder(folder)
+        except BadPages as bad:
+            self.findings.error(key, f"{folder}: {bad}", "a folder like exfront/web/pages, which is there to be copied")
 
     def certificates(self, settings: Settings, now: datetime) -> None:
         tls = settings.tls

@@ -19,7 +19,7 @@ LogonTime = Annotated[
 ]
 
 # Office, Entourage and the WebDAV clients of Windows, macOS and Linux: none of them shows a page.
-BASIC_AGENTS = (
+_BASIC_AGENTS = (
     "Microsoft Office", "ms-office", "MSOffice", "MSFrontPage", "Microsoft Data Access Internet Publishing Provider",
     "Microsoft-WebDAV-MiniRedir", "Microsoft Outlook", "MacOutlook", "Entourage", "WebDAVFS", "WebDAVLib", "gvfs",
     "davfs2", "cadaver", "neon", "Evolution",
@@ -34,13 +34,18 @@ class FormsSection:
     private_time: LogonTime = limits.LOGON_PRIVATE_TIME
     private_time_2003: LogonTime = limits.LOGON_PRIVATE_TIME_2003
     password: Literal["cookie", "memory"] = "cookie"
-    basic_agents: tuple[str, ...] = BASIC_AGENTS  # words of User-Agent, in any case
+    basic_agents: tuple[str, ...] = ()  # words of User-Agent, in any case, beside those that exfront knows
 
     def idle_time(self, private: bool, old_form: bool) -> float:
         """On a public computer, or one's own; never less there."""
         if not private:
             return self.public_time
         return max(self.public_time, self.private_time_2003 if old_form else self.private_time)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Words of the User-Agents that are asked for Basic."""
+        return (*_BASIC_AGENTS, *self.basic_agents)
 
     @property
     def longest(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
@@ -9,8 +10,12 @@ from attrs import frozen
 
 @frozen
 class HttpSection:
-    """`removed_headers` add to the fields that are removed from every request (S-HTTP-18), and take none away."""
+    """`removed_headers` are added to the fields that are removed from every request (S-HTTP-18); none is taken away.
+
+    `pages` is a folder of templates and catalogues in the place of exfront's own (see config/page_folder.py).
+    """
 
     removed_headers: tuple[str, ...] = ()
     public_suffixes: tuple[str, ...] | None = None  # where clients may be sent; default: the DNS domain of the base
     cross_site: Literal["manual", "silent"] = "manual"  # to another site's ExternalURL: by a link page, or at once
+    pages: Path | None = None

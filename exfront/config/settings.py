@@ -8,6 +8,7 @@ from exfront.config.authentication import AuthenticationSection
 from exfront.config.back_ends import BackEndsSection
 from exfront.config.control import ControlSection
 from exfront.config.directory import DirectorySection
+from exfront.config.forms import FormsSection
 from exfront.config.http import HttpSection
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
@@ -28,6 +29,7 @@ class Settings:
     tls: TlsSection = Factory(TlsSection)
     server: tuple[ServerSection, ...] = ()
     virtual_site: tuple[VirtualSiteSection, ...] = ()
+    forms: FormsSection = Factory(FormsSection)
     http: HttpSection = Factory(HttpSection)
     limits: LimitsSection = Factory(LimitsSection)
     log: LogSection = Factory(LogSection)

@@ -12,7 +12,7 @@ ApplicationName = Literal[
     "exchange", "owa", "public", "exchweb", "activesync", "ews", "oab", "autodiscover", "mapi", "rpc", "ecp", "oma",
     "powershell", "exadmin", "webdav", "sogo",
 ]  # fmt: skip
-AuthenticationMethod = Literal["basic", "anonymous", "passthrough"]
+AuthenticationMethod = Literal["basic", "forms", "anonymous", "passthrough"]
 Preset = Literal["exchange", "sogo", "webdav"]
 Extra = Literal["ecp", "powershell", "exadmin"]
 
@@ -57,4 +57,5 @@ class VirtualSiteSection:
     virtual_directory: tuple[VirtualDirectorySection, ...] = field(factory=tuple)
     listeners: Annotated[tuple[str, ...], ONE_OR_MORE] = field(default=(), converter=_several)  # default: all
     preset: Preset | None = None
+    forms: bool = False  # in the preset, whether browsers get a page to log on
     publish: Annotated[tuple[Extra, ...], ONE_OR_MORE] = field(default=(), converter=_several)

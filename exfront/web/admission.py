@@ -156,6 +156,20 @@ def admit(
     return None
 
 
+def admit_to_form(
+    head: RequestHead, site: VirtualSite, directory: VirtualDirectory, client: ClientFacts, plaintext: bool
+) -> Redirect | None:
+    """None where the pages to log on at a site, whose first directory is `directory`, may be seen. Raises `Refused`."""
+    asked = Asked(directory, head.method, client.secure, plaintext, client.address)
+    for rule in (_address, _tls, _password):
+        verdict = rule(asked)
+        if verdict.moved:
+            return Redirect(verdict.moved, _url(site, True, head.path, head.query))
+        if verdict.reason is not None:
+            raise Refused(verdict.reason, verdict.detail)
+    return None
+
+
 def _url(site: VirtualSite, secure: bool, path: bytes, query: bytes | None) -> bytes:
     """Under the configured name (S-HTTP-5)."""
     return site.url(secure) + path + (b"" if query is None else b"?" + query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -70,16 +70,20 @@ class LogOns:
         """
         if authorization is None:
             raise Refused(CREDENTIALS_NEEDED)
+        identity = await self.held_back(record, self._prove(record, authorization))
+        self._identity, self._digest = identity, digest(authorization)
+        self.until = self.clock.seconds() + self.settings.remembered_logon_time
+        return identity
+
+    async def held_back(self, record: SessionRecord, proving: Awaitable[Identity]) -> Identity:
+        """Whom `proving` proves; a refusal comes no sooner than the floor. Raises `Refused`."""
         began = self.clock.seconds()
         try:
-            identity = await self._prove(record, authorization)
+            return await proving
         except Refused as refused:
             if refused.reason.http_status == _HTTP_UNAUTHORIZED:
                 await self._wait_until(began + self._floor(record, refused.reason) + self.jitter())
             raise
-        self._identity, self._digest = identity, digest(authorization)
-        self.until = self.clock.seconds() + self.settings.remembered_logon_time
-        return identity
 
     def _floor(self, record: SessionRecord, reason: Reason) -> float:
         """How long a refusal is held back, in seconds: longer with each failure of a network (S-MAIL-11)."""

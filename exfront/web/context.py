@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
@@ -15,7 +16,9 @@ from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
 from exfront.web.deadline import Deadline
+from exfront.web.form_sessions import FormSessions
 from exfront.web.headers import ClientFacts
+from exfront.web.pages import Pages
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.route import Route
@@ -44,6 +47,9 @@ class ClientContext:
     clock: IReactorTime
     pool: Pool
     cookies: RouteCookies
+    forms: FormLogOns
+    pages: Pages
+    form_sessions: FormSessions = field(init=False)
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
     facts: ClientFacts = field(init=False)  # of the peer of the connection
@@ -60,6 +66,7 @@ class ClientContext:
     def __attrs_post_init__(self) -> None:
         session = self.session
         self.log_ons = LogOns(self.steps, self.settings.limits, self.clock)
+        self.form_sessions = FormSessions(self.steps, self.forms, self.settings.limits, self.clock)
         self.answer_deadline = Deadline(self.clock)
         self.facts = ClientFacts(session.address, session.secure, session.id)
         self.sites = self.published.sites
@@ -81,6 +88,7 @@ class ClientContext:
     def forget_log_on(self) -> None:
         """A back end has refused the credentials: what was built on them goes too."""
         self.log_ons.forget()
+        self.form_sessions.forget()
         self.route = None
 
     def pin(self, connection: BackEndConnection) -> None:

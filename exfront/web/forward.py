@@ -15,7 +15,7 @@ from exfront import limits
 from exfront.backends.certificate import told
 from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, Refused
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, FORM_REVOKED, Refused
 from exfront.web import headers, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
@@ -151,6 +151,8 @@ class Forward:
         record.back_end_status = _STATUSES[head.status]
         self._status, self._head_at = head.status, self.context.clock.seconds()
         if head.status != _UNAUTHORIZED:
+            if route.form is not None:
+                head = headers.not_stored(head)
             return headers.to_client(head, route.urls) + route.case.cookie
         if route.case.identity.account is not None:
             record.refuse(BACK_END_AUTH_MISMATCH)
@@ -192,7 +194,7 @@ class Forward:
             return False
         self.context.forget_log_on()
         if self._moved or not self.body.empty or route.case.mailbox is None:
-            return False
+            return self._ends_form()
         self._moved = True
         self._wait(self._look_again())
         return True
@@ -203,11 +205,26 @@ class Forward:
         assert exchange is not None
         relay = await self.context.steps.moved(self.record, route.case.facts, route.case.named)
         if relay is None:
-            exchange.go_on()
+            if not self._ends_form():
+                exchange.go_on()
         else:
             exchange.cancel()
             self._drop()
             self._retry(relay)
+
+    def _ends_form(self) -> bool:
+        """Whether a log-on by form was refused by the back end: it is over, and the user asked again (S-HTTP-37)."""
+        form, exchange = self.route.form, self.exchange
+        if form is None:
+            return False
+        assert exchange is not None
+        form.forms.revoke(form.logon)
+        self.record.back_end_status = _STATUSES[_UNAUTHORIZED]
+        self.record.refuse(BACK_END_AUTH_MISMATCH)
+        exchange.cancel()
+        self.context.pool.leave(form.logon.account_id)
+        self._end(Refused(FORM_REVOKED))
+        return True
 
     def _retry(self, relay: Relay) -> None:
         self.record.detail = "moved"

@@ -42,6 +42,8 @@ _LOOKED_AT = HOP_BY_HOP | _TELLING | _EDITED | {b"content-length"}
 _OPTIONS = frozenset({b"close", b"keep-alive"})
 CONNECTION_SCHEMES = frozenset({b"negotiate", b"ntlm", b"kerberos"})
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_ABOUT_CACHES = frozenset({b"cache-control", b"expires", b"pragma"})
+_NOT_STORED = FieldLine(b"Cache-Control", b"no-store")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -222,6 +224,15 @@ def without_challenges(head: ResponseHead, schemes: frozenset[bytes] | None = No
     else:
         lines = [line for line in head.lines if not _offers(line, schemes)]
     return evolve(head, lines=lines)
+
+
+def not_stored(head: ResponseHead) -> ResponseHead:
+    """`head` so that no page of it is shown again from a cache: who comes back after a log-off sees none."""
+    kind = head.get(b"content-type") or b""
+    if not kind.lower().startswith(b"text/html"):
+        return head
+    kept = [line for line in head.lines if line.lower not in _ABOUT_CACHES]
+    return evolve(head, lines=[*kept, _NOT_STORED])
 
 
 def _offers(line: FieldLine, schemes: frozenset[bytes]) -> bool:

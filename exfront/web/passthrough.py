@@ -15,6 +15,7 @@ from exfront.reasons import AMBIGUOUS_LOGIN, Refused
 from exfront.steps import Steps
 from exfront.topology import Mailbox
 from exfront.wire import ntlm, sealed_cookie
+from exfront.wire.cookies import cookie
 from exfront.wire.http1.events import RequestHead
 
 _NAME = b"X-ExFront-Route"  # never reaches a back end: S-HTTP-18 takes cookies of such names away
@@ -29,13 +30,9 @@ class RouteCookies:
 
     def name(self, head: RequestHead) -> str:
         """The login name in the cookie of a request; empty where there is none that we wrote."""
-        for value in head.get_all(b"cookie"):
-            for piece in value.split(b";"):
-                name, _, sealed = piece.strip(b" \t").partition(b"=")
-                if name == _NAME:
-                    content = sealed_cookie.unseal(self.key, _NAME, sealed)
-                    return content.decode("utf-8") if content is not None else ""
-        return ""
+        sealed = cookie(head.get_all(b"cookie"), _NAME)
+        content = None if sealed is None else sealed_cookie.unseal(self.key, _NAME, sealed)
+        return "" if content is None else content.decode("utf-8")
 
     def line(self, name: str, secure: bool) -> bytes:
         """The Set-Cookie line for a login name."""

@@ -69,6 +69,13 @@ class Pool:
                 return True
         return False
 
+    def leave(self, account_id: str) -> None:
+        """Close what is kept for a user who has logged off (S-HTTP-37)."""
+        for key, idle in self._idle.items():
+            for connection in [*idle] if key.user == account_id else ():
+                self._forget(connection)
+                connection.close()
+
     def stop(self) -> None:
         """Close all."""
         for idle in list(self._idle.values()):

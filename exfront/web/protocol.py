@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
+from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
@@ -27,7 +28,6 @@ from exfront.net.certificates import server_name
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
-from exfront.web import pages
 from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import NOTHING, RequestBody
@@ -35,6 +35,7 @@ from exfront.web.context import ClientContext
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
 from exfront.web.pace import Pace, Phase
+from exfront.web.pages import Pages, error_text
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.request import Request
@@ -53,9 +54,11 @@ def http_protocol(
     clock: IReactorTime,
     pool: Pool,
     cookies: RouteCookies,
+    forms: FormLogOns,
+    pages: Pages,
 ) -> IProtocol:
     """The protocol of one client connection; `session` is closed when the connection ends."""
-    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool, cookies))
+    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool, cookies, forms, pages))
 
 
 _NOTHING_TO_READ = (Phase.CLOSING, Phase.HANDSHAKE)
@@ -299,7 +302,7 @@ class HttpProtocol(Protocol):
         record = self._journal.begin()
         record.refuse(reason, detail)
         if status:
-            page = pages.error_text(status, reason, self._context.session.id)
+            page = error_text(status, reason, self._context.session.id)
             answer = Answer(self._outlet, record, 1, keep_alive=False)
             answer.whole(status, page.headers, page.body)
         self._journal.finish(record)

@@ -9,10 +9,12 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from exfront import limits
 from exfront.decision import Relay, SessionRecord
 from exfront.facts import ANONYMOUS, Identity
 from exfront.reasons import (
     BAD_INPUT,
+    BODY_TOO_LARGE,
     CLIENT_TIMEOUT,
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
@@ -21,15 +23,18 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import admission, pages, schemes
+from exfront.web import admission, logon, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
+from exfront.web.form_body import FormBody
+from exfront.web.form_sessions import FormUse
 from exfront.web.forward import Forward
 from exfront.web.headers import ClientFacts
 from exfront.web.local import local_answer
 from exfront.web.masking import masked
+from exfront.web.pages import Page, error_text, redirect_page
 from exfront.web.passthrough import Passing, passing
 from exfront.web.paths import BadPath, checked
 from exfront.web.route import Case, Route
@@ -38,6 +43,7 @@ from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire import basic
 from exfront.wire.http1.events import Headers, RequestHead
 
+_CONTINUE = 100
 _OK = 200
 _UNAUTHORIZED = 401
 
@@ -61,6 +67,8 @@ class Request:
     _site: VirtualSite = field(init=False)
     _directory: VirtualDirectory | None = field(default=None, init=False)
     _forward: Forward | None = field(default=None, init=False)
+    _form: FormBody | None = field(default=None, init=False)  # a form to log on with, as it comes
+    _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
 
     def serve(self) -> None:
@@ -98,6 +106,8 @@ class Request:
         """The client broke the rules, or was too slow, while its body was forwarded."""
         if self._forward is not None and self._forward.exchange is not None:
             self._forward.exchange.fail(reason, detail)
+        elif self._form is not None:
+            self._form.fail(reason, detail)
 
     def refuse(self, refused: Refused) -> None:
         """Say no, unless an answer has begun: what was begun can only be cut."""
@@ -109,12 +119,16 @@ class Request:
         status = reason.http_status
         if reason in (BAD_INPUT, CLIENT_TIMEOUT):
             self.answer.keep_alive = False
-            self._local(status, pages.error_text(status, reason, session))
+            self._local(status, error_text(status, reason, session))
+        elif status == logon.FORM_STATUS and self._directory is not None:
+            self.record.schemes_offered = "forms"
+            self._reply(logon.ask(refused, self.context, self.head, self._site, self._directory, self._client))
         else:
             explained = self._explained(reason)
             if status == _UNAUTHORIZED:
                 schemes.note(self.record, self.head.get(b"authorization"), explained)
-            self._local(status, pages.error_page(status, reason, session), explained)
+            accepts = self.head.get(b"accept-language")
+            self._local(status, self.context.pages.error(status, reason, session, accepts), explained)
 
     def broke(self) -> None:
         """A fault of our own; it is logged elsewhere."""
@@ -149,6 +163,8 @@ class Request:
         if mailbox is not None:
             record.mailbox = route.mailbox
             record.location = "stale" if mailbox.stale else "cache"
+        if route.form is not None:
+            record.scheme_used = "forms"
         record.decision = route.decision
         record.back_end = route.relay.server.name
         if not self.body.ended:
@@ -189,13 +205,17 @@ class Request:
             self.answer.keep_alive = False
             raise Refused(METHOD_NOT_ALLOWED)
         if head.path == b"*":
-            self._local(_OK, pages.Page(((b"Allow", self._site.allow),), b""))
+            self._local(_OK, Page(((b"Allow", self._site.allow),), b""))
             return None
         if context.sites.refuses(head.authority):
             raise Refused(MISDIRECTED)
         if context.server_name is not None and context.sites.site(context.server_name) is not self._site:
             raise Refused(MISDIRECTED, "TLS was asked for another site's name")  # S-TLS-4
         segments = _segments(head.path)
+        page = logon.wants(self._site, head, segments)
+        if page:
+            self._reply(await self._own_page(page))
+            return None
         directory = self._site.directory(segments)
         if directory is None:
             raise Refused(NOT_PUBLISHED)
@@ -206,12 +226,31 @@ class Request:
         plaintext = context.listener.allow_plaintext
         redirect = admission.admit(head, segments, self._site, directory, self._client, plaintext)
         if redirect is not None:
-            self._local(redirect.status, pages.redirect_page(redirect.location))
+            self._local(redirect.status, redirect_page(redirect.location))
             return None
         if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
-            self._local(_OK, pages.Page(((b"Allow", directory.allow),), b""))
+            self._local(_OK, Page(((b"Allow", directory.allow),), b""))
             return None
         return await self._route(directory, segments)
+
+    async def _own_page(self, page: str) -> logon.Reply:
+        """A page to log on or off, or what it sends."""
+        if page == "post":
+            self.record.scheme_used = "forms"
+        visit = logon.Visit(self.context, self.head, self._site, self._client, self.record, self._posted)
+        return await logon.answer(page, visit)
+
+    def _posted(self) -> Deferred[bytes]:
+        """The body of a form, which is read only now. Raises `Refused` for one that is too large."""
+        body = self.body
+        body.limit = limits.LOGON_FORM_OCTETS
+        if body.too_large:
+            raise Refused(BODY_TOO_LARGE, f"over {body.limit} octets")
+        if self.head.expect_continue:
+            self.answer.interim(_CONTINUE)
+        self._form = form = FormBody()
+        form.take(body)
+        return form.whole
 
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
@@ -225,22 +264,36 @@ class Request:
         world = context.steps.world()
         decision = context.steps.route(record, facts, world)
         if not isinstance(decision, Relay):
-            self._local(*local_answer(decision, context.session.id))
+            accepts = self.head.get(b"accept-language")
+            self._local(*local_answer(decision, context.pages, context.session.id, accepts))
             return None
         decisive = segments[: self._site.decisive]
-        case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, passed.cookie)
+        use = self._form_use
+        cookie = passed.cookie if use is None else use.line
+        case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, cookie, use)
         route = route_of(context, self.head, case, decision)
         route.decision = record.decision
         return route
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
+        agents = self.context.settings.forms.agents
+        if schemes.by_form(directory.section.authentication, authorization, self.head.get(b"user-agent"), agents):
+            return await self._form_identity(directory)
         if not schemes.proven_here(directory.section.authentication, authorization):
             return ANONYMOUS
         identity = log_ons.remembered(authorization)
         if identity is None:
             return await log_ons.log_on(self.record, authorization)
         log_ons.note(self.record, identity)
+        return identity
+
+    async def _form_identity(self, directory: VirtualDirectory) -> Identity:
+        sessions = self.context.form_sessions
+        opened = sessions.open(self.head, self._site)
+        self.record.scheme_used = "forms"
+        identity = await sessions.identity(self.record, opened, directory)
+        self._form_use = sessions.use(self.head, opened, self._site, self._client.secure)
         return identity
 
     def _explained(self, reason: Reason) -> Headers:
@@ -253,7 +306,10 @@ class Request:
             return ((b"Retry-After", b"%d" % reason.retry_after),)
         return ()
 
-    def _local(self, status: int, page: pages.Page, more: Headers = ()) -> None:
+    def _reply(self, reply: logon.Reply) -> None:
+        self._local(reply.status, reply.page, reply.fields)
+
+    def _local(self, status: int, page: Page, more: Headers = ()) -> None:
         """An answer of our own."""
         if not self.body.short or self.body.too_large or (self.head.expect_continue and not self.body.ended):
             self.answer.keep_alive = False  # the client may send the body, or not: nobody waits for it

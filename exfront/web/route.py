@@ -16,6 +16,7 @@ from exfront.interfaces import IDirectory
 from exfront.names import LookupKey, decode
 from exfront.topology import Mailbox
 from exfront.web.back_end import ConnectionKey
+from exfront.web.form_sessions import FormUse
 from exfront.web.headers import BackEndUrls, ClientFacts
 from exfront.web.paths import BadPath, checked, is_plain
 from exfront.web.proxy import Terms
@@ -26,6 +27,8 @@ from exfront.wire.http1.events import RequestFields, RequestHead
 @frozen
 class Case:
     """What was asked, and what was found out: a client's request in a virtual directory, for a mailbox.
+
+    `form` is the log-on by form that was used, if one was.
 
     `segments` are those of the path that decided. `named` are the keys that `facts.mailbox` was found by, if it is not
     the user's own. `cookie` is a line for the answers, but for a 401.
@@ -39,6 +42,7 @@ class Case:
     facts: Facts
     named: tuple[LookupKey, ...] = ()
     cookie: bytes = field(default=b"", repr=False)
+    form: FormUse | None = None
 
     @property
     def identity(self) -> Identity:
@@ -71,6 +75,7 @@ class Route:
     section: bytes = field(repr=False)
     urls: BackEndUrls
     decision: str = field(default="Relay", init=False)  # as logs show it, and the user, and the mailbox
+    form: FormUse | None = field(init=False)
     user: str = field(init=False)
     mailbox: str = field(init=False)
     _prefix: bytes = field(init=False)
@@ -78,6 +83,7 @@ class Route:
 
     def __attrs_post_init__(self) -> None:
         identity, mailbox, segments = self.case.identity, self.case.mailbox, self.case.segments
+        self.form = self.case.form
         self.user = decode(identity.typed)
         self.mailbox = "-" if mailbox is None else mailbox.shown
         # A plain path has no encoded slash: where the first one had, none is the same.
@@ -95,6 +101,7 @@ class Route:
             and self._same_place(head.path)
             and self._same_mailbox(directory)
             and not (self.relay.replaceable and self._is_out())
+            and (self.form is None or self.form.serves(head))
         )
 
     def octets(self, head: RequestHead) -> bytes:

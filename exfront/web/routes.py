@@ -58,6 +58,8 @@ def _until(context: ClientContext, case: Case) -> float:
     """How long the route may serve, in seconds of the clock; never, where the next one's query may be refused."""
     if case.directory.application.by_query:
         return float("-inf")
+    if case.form is not None:
+        return case.form.until
     return context.log_ons.until if case.identity.account is not None else float("inf")
 
 
@@ -70,10 +72,10 @@ def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirector
 def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
     """What the back end is told of who asks: a proven user's name and password, else what the client says itself."""
     identity = case.identity
-    if identity.account is None or identity.secret is None:
+    if identity.account is None:
         methods = case.directory.section.authentication
         return schemes.passed_on(methods, head.get(b"authorization"), case.client.proxied)
-    if case.directory.section.identity != "basic":
+    if case.directory.section.identity != "basic" or identity.secret is None:
         return None
     try:
         return basic.credentials(login_name(identity, relay.login_as), identity.secret)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from exfront.decision import SessionRecord
 from exfront.wire.http1.events import Headers, all_values
@@ -44,6 +44,27 @@ def proven_here(methods: Collection[str], authorization: bytes | None) -> bool:
     if "passthrough" not in methods:
         return True
     return authorization is not None and _word(authorization) in _OF_A_REQUEST
+
+
+def by_form(methods: Collection[str], authorization: bytes | None, agent: bytes | None, others: Sequence[str]) -> bool:
+    """Whether a request is one of a browser, which logs on by form, in a virtual directory with these methods.
+
+    Where Basic is possible too, who brings it is taken at his word, and the clients whose User-Agent has a word of
+    `others` are asked for it: they would show no form.
+    """
+    if "forms" not in methods:
+        return False
+    if "basic" not in methods:
+        return True
+    if authorization is not None and _word(authorization) == b"basic":
+        return False
+    return agent is None or not shows_no_form(agent.decode("latin-1"), others)
+
+
+def shows_no_form(agent: str, others: Sequence[str]) -> bool:
+    """Whether a User-Agent has one of the words of clients that do without pages, in any case."""
+    lower = agent.lower()
+    return any(word.lower() in lower for word in others)
 
 
 def passed_on(methods: Collection[str], authorization: bytes | None, proxied: bool) -> bytes | None:

@@ -21,6 +21,7 @@ from exfront.web.applications import APPLICATIONS, Application
 from exfront.web.paths import checked
 from exfront.wire.http1.target import parse_target
 
+_HOMES = ("owa", "exchange", "public")
 _NOTHING = VirtualSiteSection(name="nothing", public_name="localhost")
 
 
@@ -34,7 +35,8 @@ class VirtualDirectory:
     methods: frozenset[bytes]
     rules: NameRules = ANY_NAME
     anonymous: bool = field(init=False)  # nobody is asked
-    asks_password: bool = field(init=False)  # Basic is proven here
+    asks_form: bool = field(init=False)  # browsers log on by a page
+    asks_password: bool = field(init=False)  # Basic, or a form, is proven here
     passes_through: bool = field(init=False)  # other schemes are the back end's business
     body_limit: int = field(init=False)  # octets
 
@@ -44,7 +46,11 @@ class VirtualDirectory:
 
     @asks_password.default
     def _asks_password(self) -> bool:
-        return "basic" in self.section.authentication
+        return "basic" in self.section.authentication or self.asks_form
+
+    @asks_form.default
+    def _asks_form(self) -> bool:
+        return "forms" in self.section.authentication
 
     @passes_through.default
     def _passes_through(self) -> bool:
@@ -125,6 +131,15 @@ class VirtualSite:
 
     decisive: int = field(init=False)  # so many segments of a path decide on virtual directory and mailbox
 
+    home: VirtualDirectory | None = field(init=False)  # where a browser goes that asks for nothing more than the site
+
+    @home.default
+    def _find_home(self) -> VirtualDirectory | None:
+        """Of those that log on by form, Outlook Web Access first; None where no form is used at all."""
+        asking = [each for each in self.directories if each.asks_form]
+        order = {name: place for place, name in enumerate(_HOMES)}
+        return min(asking, key=lambda each: order.get(each.application.name, len(order)), default=None)
+
     @decisive.default
     def _count_segments(self) -> int:
         return max((len(directory.segments) for directory in self.directories), default=0) + 1
@@ -143,6 +158,10 @@ class VirtualSite:
     def url(self, secure: bool) -> bytes:
         """Scheme and public name, without a slash at the end: the beginning of every URL that exfront writes."""
         return (b"https://" if secure else b"http://") + self.public_name
+
+    def names(self, authority: bytes) -> bool:
+        """Whether ``host[:port]`` is a name of this site."""
+        return _host_name(authority.lower()) in self.host_names
 
     def reaches(self, directory: VirtualDirectory, destination: bytes) -> bool:
         """Whether a Destination, a URL or an absolute path, lies in `directory` (S-HTTP-20; RFC 4918 section 10.3).

@@ -6,8 +6,10 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from exfront.auth.forms import FormLogOns
 from exfront.auth.portal import Portal
 from exfront.backends.table import BackEndTable
+from exfront.config.forms import FormsSection
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import World
@@ -68,6 +70,7 @@ class SmallWorld:
     )
     pool: Pool = field(init=False)
     cookies: RouteCookies = field(init=False)
+    forms: FormLogOns = field(init=False)
     back_ends: BackEndTable = field(init=False)
     sessions: SessionTable = field(init=False)
     steps: Steps = field(init=False)
@@ -77,6 +80,7 @@ class SmallWorld:
         self.pool = Pool(self.clock, self.limits)
         world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
+        self.forms = FormLogOns(FormsSection(), lambda: 1_000_000.0 + self.clock.seconds())
         self.back_ends = BackEndTable(self.limits, self.clock.seconds, self.pool.reclaim)
         self.steps = Steps(
             self.sessions,

@@ -18,6 +18,7 @@ from exfront.config.settings import Settings
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.decision import SessionRecord
 from exfront.sessions import Session
+from exfront.web.pages import pages
 from exfront.web.pool import Pool
 from exfront.web.protocol import HttpProtocol, http_protocol
 from exfront.web.virtual_sites import listener_sites, removed_fields
@@ -95,14 +96,19 @@ class Conversation:
             "http", address, tls, self.allow_plaintext, trusted_proxies=proxies, strict_hosts=self.strict_hosts
         )
         settings = Settings(
-            DirectorySection((), "dc=fourthcoffee,dc=com"), (listener,), virtual_site=self.sites, limits=self.limits
+            DirectorySection((), "dc=fourthcoffee,dc=com"),
+            (listener,),
+            virtual_site=self.sites,
+            limits=self.limits,
+            forms=self.world.forms.settings,
         )
         self.session = self.world.admit("http", secure=self.secure)
         removed = removed_fields(self.sites, self.removed_headers)
         sites = listener_sites(self.sites, listener, (listener,), removed=removed)
         protocol = http_protocol(
-            self.session, self.world.steps, sites, listener, settings, self.clock, self.pool, self.world.cookies
-        )
+            self.session, self.world.steps, sites, listener, settings, self.clock, self.pool, self.world.cookies,
+            self.world.forms, pages(),
+        )  # fmt: skip
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)
         self.protocol.makeConnection(self.client)

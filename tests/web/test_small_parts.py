@@ -10,7 +10,7 @@ from exfront.web.body import RequestBody
 from exfront.web.body_rate import BodyRate
 from exfront.web.deadline import Deadline
 from exfront.web.masking import masked
-from exfront.web.pages import error_page, error_text
+from exfront.web.pages import error_text, pages
 from exfront.wire.http1.events import CHUNKED, NO_BODY, Framing, Length
 
 
@@ -31,7 +31,7 @@ class MaskingTests(SynchronousTestCase):
 
 class PageTests(SynchronousTestCase):
     def test_a_page_tells_status_sentence_code_and_session(self) -> None:
-        page = error_page(502, BACK_END_REFUSED, "0123456789abcdef")
+        page = pages().error(502, BACK_END_REFUSED, "0123456789abcdef")
         for text in (b"502", b"The mailbox is temporarily unavailable.", b"XF-BE-REFUSED", b"0123456789abcdef"):
             self.assertIn(text, page.body)
         self.assertIn((b"Cache-Control", b"no-store"), page.headers)
@@ -39,13 +39,13 @@ class PageTests(SynchronousTestCase):
 
     def test_a_page_keeps_the_cause_to_itself(self) -> None:
         """S-AUTH-6: unknown user and wrong password look the same; no version is told."""
-        self.assertNotIn(b"wrong password", error_page(401, WRONG_PASSWORD, "x").body)
-        self.assertNotIn(b"exfront", error_page(401, WRONG_PASSWORD, "x").body.lower())
+        self.assertNotIn(b"wrong password", pages().error(401, WRONG_PASSWORD, "x").body)
+        self.assertNotIn(b"exfront", pages().error(401, WRONG_PASSWORD, "x").body.lower())
 
     def test_everything_in_a_page_is_escaped(self) -> None:
         """S-HTTP-40: even our own texts."""
         reason = Reason("XF-<", "", 400, "", "", '<script>&"')
-        body = error_page(400, reason, "<id>").body
+        body = pages().error(400, reason, "<id>").body
         self.assertNotIn(b"<script>", body)
         self.assertIn(b"&lt;script&gt;&amp;&quot;", body)
         self.assertIn(b"&lt;id&gt;", body)
