@@ -4,6 +4,7 @@
 # make soak    what is too heavy or slow for make test
 # make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew
 # make docs    write docs/tests.rst and docs/explain.rst anew
+# make screenshots  take the pictures in docs/screenshots anew
 # make clean   remove what these made
 
 PYTHON = python3
@@ -14,9 +15,9 @@ SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modul
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
 	litmus curl openssl isync libsasl2-modules fetchmail mutt procps systemd
 
-SOAK_SERVERS = chromium
+SOAK_SERVERS = chromium chromium-driver
 
-.PHONY: lab test check soak corpus docs clean servers
+.PHONY: lab test check soak corpus screenshots docs clean servers
 
 lab: $(VENV)/.installed
 	exec $(BIN)/twistd --nodaemon --pidfile= exfront --lab
@@ -36,6 +37,10 @@ soak: $(VENV)/.installed-test servers
 corpus: $(VENV)/.installed-test servers
 	@.ci/need haproxy
 	$(BIN)/python -m tests.corpus.peers
+
+screenshots: $(VENV)/.installed-test servers
+	@.ci/need $(SOAK_SERVERS)
+	SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m twisted.trial tests.soak.test_forms
 
 docs: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.catalogue

@@ -36,6 +36,7 @@ _SITE = VirtualSiteSection(
             path="/inside", application="webdav", require_tls="redirect", back_end_port=8080,
             allow_networks=(read_network("10.0.0.0/8"),),
         ),
+        VirtualDirectorySection(path="/forms", application="exchange", authentication=("forms", "basic")),
     ),
 )  # fmt: skip
 _ADMIN = VirtualSiteSection("admin", "mail.fourthcoffee.com:8443", listeners="admin", preset="exchange", publish="ecp")
@@ -182,6 +183,20 @@ class HttpTests(_Case):
         self.assertEqual(
             (report["refused"]["code"], report["refused"]["detail"]), ("XF-HOST", "admin has strict_hosts")
         )
+
+    def test_when_a_form_is_asked_for_and_why(self) -> None:
+        """S-HTTP-35: page, 440 or 401, by directory and method; the pages themselves are exfront's own."""
+        for url, method, how, why in (
+            ("/forms/", "GET", "by form: 302 to /exchweb/bin/auth/owalogon.asp", "who brings Basic is taken"),
+            ("/forms/", "PROPFIND", "by form: 440 Login Timeout", "authentication: forms, basic"),
+            ("/exchange/", "GET", "by 401 of exfront", "authentication: basic"),
+            ("/forms/?Cmd=logoff", "GET", "the page after a log-off, by exfront itself", "its path, or its query"),
+            ("/public/", "GET", "nobody is asked", "authentication: anonymous"),
+        ):  # fmt: skip
+            question = Question("http", b"alice", f"https://mail.fourthcoffee.com{url}", None, method)
+            report = self.explain(question)
+            self.assertEqual((report["web"]["log_on"], why in report["web"]["log_on_because"]), (how, True), url)
+            self.assertIn(f"  log on: {how} (", as_text(report))
 
     def test_the_rules_of_admission_one_by_one(self) -> None:
         """S-HTTP-7, S-AUTH-12: TLS, method and address, as a request meets them."""

@@ -22,7 +22,7 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 # What exfront puts in, beside the texts of the catalogue; each must stand in its template.
 VALUES: Mapping[str, frozenset[str]] = {
     "error.html": frozenset({"status", "phrase", "text", "code", "session"}),
-    "logon.html": frozenset({"action", "destination", "alert", "session"}),
+    "logon.html": frozenset({"action", "destination", "alert", "code", "session"}),
     "link.html": frozenset({"url", "session"}),
     "logoff.html": frozenset({"home", "session"}),
 }

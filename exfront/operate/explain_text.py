@@ -64,7 +64,8 @@ def _web_text(web: Report | None) -> Iterator[str]:
         return
     yield from ("", "virtual site and virtual directory (2000/2003 steps 3 and 4)")
     for name in (
-        "listener", "virtual_site", "path", "virtual_directory", "application", "authentication", "server", "identity",
+        "listener", "virtual_site", "path", "virtual_directory", "application", "authentication", "log_on",
+        "server", "identity",
     ):  # fmt: skip
         if web.get(name):
             why = web.get(f"{name.removeprefix('virtual_')}_because")

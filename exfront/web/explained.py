@@ -14,6 +14,7 @@ from attrs import frozen
 from exfront.config.listener import ListenerSection
 from exfront.reasons import BAD_INPUT, MISDIRECTED, NOT_PUBLISHED, Refused
 from exfront.web import admission
+from exfront.web.destinations import logon_path, own_page
 from exfront.web.paths import BadPath, checked
 from exfront.web.virtual_sites import ListenerSites, VirtualDirectory, VirtualSites
 
@@ -50,6 +51,7 @@ def follow(
     if directory is None:
         raise Refused(NOT_PUBLISHED, f"published: {', '.join(each.path for each in site.directories)}")
     found |= _described(directory)
+    found |= _log_on(directory, question.method, own_page(segments, address.query.encode()) if site.home else "")
     _rules(question, directory, address.scheme, listener, found)
     return directory, segments
 
@@ -100,6 +102,30 @@ def _described(directory: VirtualDirectory) -> Report:
         "server": section.server,
         "identity": section.identity,
     }
+
+
+_OWN_PAGES = {
+    "form": "the page to log on",
+    "post": "what the page to log on sends",
+    "logoff": "the page after a log-off",
+}
+
+
+def _log_on(directory: VirtualDirectory, method: str, page: str) -> Report:
+    """How a client without credentials is asked who it is, and why so."""
+    methods = directory.section.authentication
+    because = f"authentication: {', '.join(methods)}"
+    if page:
+        return {"log_on": f"{_OWN_PAGES[page]}, by exfront itself", "log_on_because": "its path, or its query"}
+    if directory.asks_form:
+        how = f"302 to {logon_path(directory).decode('ascii')}" if method in ("GET", "HEAD") else "440 Login Timeout"
+        if "basic" in methods:
+            because += "; who brings Basic is taken at his word, and programs of [forms] get 401"
+        return {"log_on": f"by form: {how}", "log_on_because": because}
+    if directory.anonymous:
+        return {"log_on": "nobody is asked", "log_on_because": because}
+    asking = "the back end" if directory.passes_through else "exfront"
+    return {"log_on": f"by 401 of {asking}", "log_on_because": because}
 
 
 def _rules(

@@ -63,10 +63,9 @@ class Pages:
         `alert` says by its key why the form is shown again, `code` is that of the refusal.
         """
         catalogue = self.catalogue(accepts)
-        said = catalogue.alerts[alert] if alert else ""
         values = {
             "action": action, "destination": destination, "session": session_id,
-            "alert": f"{said} ({code})" if code else said,
+            "alert": catalogue.alerts[alert] if alert else "", "code": code,
         }  # fmt: skip
         return self._page("logon.html", catalogue, values)
 

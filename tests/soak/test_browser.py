@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import subprocess
-from pathlib import Path
 from urllib.parse import quote
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.chromium import QUIET, key_hash
 from tests.support.exfront import ExFront
 from tests.support.mail_site import EXFRONT_ADDRESS, PUBLIC_NAME, shared
 from tests.support.pass_through import stage
 from tests.support.process import program, temporary_folder
-
-_QUIET = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 class ChromiumTests(SynchronousTestCase):
@@ -37,9 +28,9 @@ class ChromiumTests(SynchronousTestCase):
         url = f"https://{quote(self.user.name)}:{quote(password)}@{PUBLIC_NAME}:{front.ports['https']}{path}"
         done = subprocess.run(
             [
-                program("chromium", "chromium"), *_QUIET, f"--user-data-dir={temporary_folder('chromium')}",
+                program("chromium", "chromium"), *QUIET, f"--user-data-dir={temporary_folder('chromium')}",
                 f"--host-resolver-rules=MAP {PUBLIC_NAME} {EXFRONT_ADDRESS}",
-                f"--ignore-certificate-errors-spki-list={_pin(self.site.certificate)}", "--dump-dom", url,
+                f"--ignore-certificate-errors-spki-list={key_hash(self.site.certificate)}", "--dump-dom", url,
             ],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
@@ -57,11 +48,3 @@ class ChromiumTests(SynchronousTestCase):
         shown = self.page(passes.front, "/bound/mailbox", self.user.password.decode())
         self.assertIn(f'"user": "{self.user.name}"', shown)
         self.assertEqual(passes.bound.report().incidents, ())
-
-
-def _pin(certificate: Path) -> str:
-    """The hash of its public key, as Chromium wants it."""
-    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    return base64.b64encode(
-        hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
-    ).decode()

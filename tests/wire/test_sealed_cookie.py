@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.wire.sealed_cookie import new_key, seal, unseal
+from exfront.wire.sealed_cookie import KEY_ID_OCTETS, key_id, new_key, seal, unseal
 
 KEY = new_key()
 
@@ -45,3 +45,16 @@ class SealedCookieTests(SynchronousTestCase):
     @given(st.binary(max_size=80))
     def test_no_octets_raise(self, octets: bytes) -> None:
         self.assertIsNone(unseal(KEY, b"route", octets))
+
+    def test_it_says_which_key_opens_it(self) -> None:
+        """S-HTTP-35: for all to read, and for nobody to change."""
+        value = seal(KEY, b"logon", b"anna", b"8 octets")
+        self.assertEqual((key_id(value), unseal(KEY, b"logon", value)), (b"8 octets", b"anna"))
+        self.assertEqual(key_id(seal(KEY, b"logon", b"anna")), b"")
+        octets = bytearray(base64.urlsafe_b64decode(value + b"=" * (-len(value) % 4)))
+        for place in range(1 + KEY_ID_OCTETS):
+            changed = bytearray(octets)
+            changed[place] ^= 1
+            self.assertIsNone(unseal(KEY, b"logon", base64.urlsafe_b64encode(bytes(changed)).rstrip(b"=")), place)
+        for odd in (b"", b"x", b"\xff", value[:-1], b"A" * 5000):
+            self.assertEqual(key_id(odd), b"", odd)
