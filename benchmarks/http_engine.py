@@ -20,6 +20,7 @@ from zope.interface import implementer
 from benchmarks.measure import show
 from exfront.operate.access_log import AccessLog, w3c_line
 from tests.web.conversation import ALICE, Conversation
+from tests.web.logging_on import Browser
 
 _REQUESTS = 20_000
 _A_TURN = 500  # requests between two writes of the access log
@@ -31,8 +32,9 @@ _ANSWER = (
 _FIELDS = (
     b"Host: mail.fourthcoffee.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n"
     b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\n"
-    b"Accept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\nCookie: sessionid=0123456789abcdef\r\n" + ALICE
+    b"Accept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\nCookie: sessionid=0123456789abcdef"
 )
+_BASIC = _FIELDS + b"\r\n" + ALICE
 
 
 @implementer(ITCPTransport)
@@ -52,28 +54,30 @@ class _Wire:
         return lambda *_: None
 
 
-def _conversation(log: IO[str] | None) -> tuple[Any, _Wire, Any, _Wire]:
-    """A client's protocol and a back end's that have served a request, each with its wire."""
-    conversation = Conversation()
+def _conversation(log: IO[str] | None, by_form: bool) -> tuple[bytes, Any, _Wire, Any, _Wire]:
+    """The header fields, and a client's protocol and a back end's that have served a request, each with its wire."""
+    browser = Browser().log_on() if by_form else None
+    conversation = Conversation() if browser is None else browser.talk
+    fields = _BASIC if browser is None else b"%b; X-ExFront-Logon=%b\r\n" % (_FIELDS, browser.cookie)
     world = conversation.world
     world.directory.remembers = True
     world.sessions.observers = () if log is None else (AccessLog(log, world.clock, w3c_line),)
-    conversation.send(b"GET /exchange/ HTTP/1.1\r\n" + _FIELDS + b"\r\n")
+    conversation.send(b"GET /exchange/ HTTP/1.1\r\n" + fields + b"\r\n")
     conversation.answer(_ANSWER)
     client: Any = conversation.protocol
     back_end: Any = conversation.back_end().protocol
     wires = _Wire(), _Wire()
     client._outlet.transport, back_end.transport = wires
-    return client, wires[0], back_end, wires[1]
+    return fields, client, wires[0], back_end, wires[1]
 
 
-def _run(path: Callable[[int], bytes], log: IO[str] | None) -> float:
+def _run(path: Callable[[int], bytes], log: IO[str] | None, by_form: bool = False) -> float:
     """Microseconds of CPU a request; what was written is looked at and thrown away between the turns."""
-    client, answers, back_end, asked = _conversation(log)
+    fields, client, answers, back_end, asked = _conversation(log, by_form)
     spent = 0.0
     for turn in range(_REQUESTS // _A_TURN):
         numbers = range(turn * _A_TURN, (turn + 1) * _A_TURN)
-        requests = [b"GET %b HTTP/1.1\r\n%b\r\n" % (path(number), _FIELDS) for number in numbers]
+        requests = [b"GET %b HTTP/1.1\r\n%b\r\n" % (path(number), fields) for number in numbers]
         before = time.process_time()
         for octets in requests:
             client.dataReceived(octets)
@@ -90,7 +94,7 @@ def _run(path: Callable[[int], bytes], log: IO[str] | None) -> float:
 
 def _h11() -> float:
     """Microseconds of CPU that h11 takes for reading the head of such a request, and for nothing else."""
-    request = b"GET /exchange/?1 HTTP/1.1\r\n" + _FIELDS + b"\r\n"
+    request = b"GET /exchange/?1 HTTP/1.1\r\n" + _BASIC + b"\r\n"
     before = time.process_time()
     for _ in range(_REQUESTS // 4):
         connection = h11.Connection(h11.SERVER)
@@ -106,6 +110,7 @@ def main() -> None:
             "own mailbox": lambda: _run(lambda number: b"/exchange/?%d" % number, log),
             "own mailbox, without access log": lambda: _run(lambda number: b"/exchange/?%d" % number, None),
             "named mailbox": lambda: _run(lambda number: b"/exchange/alice/Inbox/%d.EML" % number, log),
+            "own mailbox, log-on by form": lambda: _run(lambda number: b"/exchange/?%d" % number, log, by_form=True),
             "h11 reads the head, no more": _h11,
         }
         figures: dict[str, list[float]] = {name: [] for name in works}

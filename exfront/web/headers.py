@@ -228,11 +228,12 @@ def without_challenges(head: ResponseHead, schemes: frozenset[bytes] | None = No
 
 def not_stored(head: ResponseHead) -> ResponseHead:
     """`head` so that no page of it is shown again from a cache: who comes back after a log-off sees none."""
-    kind = head.get(b"content-type") or b""
-    if not kind.lower().startswith(b"text/html"):
-        return head
-    kept = [line for line in head.lines if line.lower not in _ABOUT_CACHES]
-    return evolve(head, lines=[*kept, _NOT_STORED])
+    for line in head.lines:
+        if line.lower == b"content-type" and line.value[:9].lower() == b"text/html":
+            kept = [line for line in head.lines if line.lower not in _ABOUT_CACHES]
+            kept.append(_NOT_STORED)
+            return ResponseHead(head.status, head.reason, head.minor, kept, head.framing, head.keep_alive)
+    return head
 
 
 def _offers(line: FieldLine, schemes: frozenset[bytes]) -> bool:
