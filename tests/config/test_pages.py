@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,18 @@ class FolderTests(SynchronousTestCase):
         check_files(settings, findings)
         self.assertEqual(errors(findings), [f"9 http.pages: {self.folder}: error.html lacks $code"])
 
+    def test_what_is_written_can_be_read_by_everybody(self) -> None:
+        """WCAG 2.1, 1.4.3 and 1.4.11: text 4.5 to 1, borders and the button's ground 3 to 1; by day and by night."""
+        style = (OWN / "logon.html").read_text("utf-8").partition("</style>")[0]
+        day, night = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in style.split("@media")[:2])
+        for colours in (day, {**day, **night}):
+            for ink, ground, least in (
+                ("ink", "paper", 4.5), ("soft", "paper", 4.5), ("bad", "bad-ground", 4.5), ("main-ink", "main", 4.5),
+                ("main", "paper", 4.5), ("line", "paper", 3.0),
+            ):  # fmt: skip
+                ratio = _contrast(colours[ink], colours[ground])
+                self.assertGreaterEqual(ratio, least, (ink, ground, colours))
+
     def test_every_language_has_every_text(self) -> None:
         catalogues = read_folder(OWN).catalogues
         self.assertEqual(set(catalogues), {"en", "de", "fr"})
@@ -98,6 +111,18 @@ class FolderTests(SynchronousTestCase):
         for language in ("de", "fr"):
             page = pages().error(401, WRONG_PASSWORD, "id", language.encode())
             self.assertNotIn(WRONG_PASSWORD.text.encode(), page.body)
+
+
+def _contrast(one: str, other: str) -> float:
+    """The ratio of two colours' luminance, as WCAG 2.1 defines it."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 _SITE = '[[virtual_site]]\nname = "mail"\npublic_name = "mail.fourthcoffee.com"\n'

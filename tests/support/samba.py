@@ -78,19 +78,30 @@ class Site:
 
     def change(self, dn: str, attribute: str, value: bytes) -> None:
         """Replace an attribute, as an administrator does."""
+        octets = base64.b64encode(value).decode()
+        self._as_administrator(
+            "ldapmodify", change=f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}:: {octets}\n"
+        )
+
+    def number(self, dn: str, attribute: str) -> int:
+        """What it holds itself; 0 where there is no value."""
+        found = self._as_administrator("ldapsearch", "-LLL", "-b", dn, "-s", "base", attribute)
+        values = [line.partition(": ")[2] for line in found.splitlines() if line.startswith(f"{attribute}: ")]
+        return int(values[0]) if values else 0
+
+    def _as_administrator(self, tool: str, *arguments: str, change: str = "") -> str:
         file = self.samba.folder / "administrator.password"
         file.touch(mode=0o600)
         file.write_text(samba_data.ADMIN_PASSWORD)
-        argv = [program("ldapmodify", "ldap-utils"), "-x", "-H", self.samba.tls_url, "-y", str(file),
-                "-D", f"CN=Administrator,CN=Users,{samba_data.BASE}"]  # fmt: skip
-        octets = base64.b64encode(value).decode()
-        change = f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}:: {octets}\n"
+        argv = [program(tool, "ldap-utils"), "-x", "-H", self.samba.tls_url, "-y", str(file),
+                "-D", f"CN=Administrator,CN=Users,{samba_data.BASE}", *arguments]  # fmt: skip
         environment = {**os.environ, "LDAPTLS_CACERT": str(self.authority.ca_file)}
         done = subprocess.run(
             argv, input=change.encode(), capture_output=True, timeout=30, check=False, env=environment
         )
         if done.returncode:
-            raise AssertionError(f"ldapmodify: {done.stderr.decode('utf-8', 'backslashreplace')}")
+            raise AssertionError(f"{tool}: {done.stderr.decode('utf-8', 'backslashreplace')}")
+        return done.stdout.decode()
 
     def close(self) -> None:
         """End it and delete its folder."""

@@ -104,6 +104,7 @@ EXPIRED = Account("expired", home=database_dn(1), more={"accountExpires": ["1310
 MUST_CHANGE = Account("mustchange", home=database_dn(1), more={"pwdLastSet": ["0"]})
 LOCKABLE = Account("lockable", home=database_dn(1))
 EXPIRING, CHANGING, LOCKING = (Account(name, home=database_dn(1)) for name in ("expiring", "changing", "locking"))
+BY_FORM, GUESSED_BY_FORM = (Account(name, home=database_dn(1)) for name in ("byform", "guessedbyform"))
 ODD = Account("odd", home=database_dn(2), cn='Größe, Jürgen "JG" (Sales)', password="Pässwörd-€.1")
 PARTNER = Account("partner", home=database_dn(1), upn="other.name@partner.example")
 NO_MAILBOX = Account("nomailbox")
@@ -120,7 +121,7 @@ OWN_SITE, LINKED_SITE, PROXIED_SITE, NOT_INTEGRATED_SITE, EMPTY_SITE = (
 ON_BACK_END = Account("user.backend", home=cas_sites.store_dn(cas_sites.BACK_END_2003, NEW_GROUP))
 PEOPLE = (
     HOME_2003, HOME_2007, HOME_2010, HOME_2013, DISABLED, EXPIRED, MUST_CHANGE, LOCKABLE, EXPIRING,
-    CHANGING, LOCKING, ODD, PARTNER, NO_MAILBOX, *TWINS, WITHOUT_POP3, MANY_ADDRESSES, GONE,
+    CHANGING, LOCKING, BY_FORM, GUESSED_BY_FORM, ODD, PARTNER, NO_MAILBOX, *TWINS, WITHOUT_POP3, MANY_ADDRESSES, GONE,
     OWN_SITE, LINKED_SITE, PROXIED_SITE, NOT_INTEGRATED_SITE, EMPTY_SITE, ON_BACK_END,
 )  # fmt: skip
 _SERVICE = Account("exfront", SERVICE_PASSWORD)

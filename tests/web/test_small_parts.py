@@ -25,6 +25,9 @@ class MaskingTests(SynchronousTestCase):
             b"/pass=x/": "/pass=x/",
             b"/owa/?passage": "/owa/?passage",
             b"http://a/?token=1": "http://a/?token=***",
+            b"/logon?url=http%3a%2f%2fa%2f%3fb%3d1%26PassWord%3dx&reason=0": "/logon?url=***&reason=0",
+            b"/logon?url=http://a/?pwd=x&reason=0": "/logon?url=***&reason=0",
+            b"/logon?url=http%3a%2f%2fa%2fpassage%3fb%3d1": "/logon?url=http%3a%2f%2fa%2fpassage%3fb%3d1",
         }.items():
             self.assertEqual(masked(target), shown)
 
