@@ -6,6 +6,7 @@ Sources: *Understanding login strings with POP3/IMAP* (2004) for the forms with 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum
@@ -26,6 +27,7 @@ class KeyKind(Enum):
     UPN = "user principal name"
     ADDRESS = "SMTP address"  # among proxyAddresses, mail
     ALIAS = "alias"  # mailNickname
+    MAILBOX_GUID = "mailbox GUID"  # msExchMailboxGuid, as 32 hexadecimal digits
 
 
 @frozen
@@ -128,6 +130,22 @@ def mailbox_keys(name: str, smtp_domain: str = "", rules: NameRules = ANY_NAME) 
     if smtp_domain:
         return (LookupKey(KeyKind.ADDRESS, f"{name}@{smtp_domain}"), alias, account)
     return (alias, account)
+
+
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def guid_keys(name: str, rules: NameRules = ANY_NAME) -> tuple[LookupKey, ...]:
+    """The key of ``guid@domain``: a mailbox as Outlook names it since Exchange 2013, instead of a server.
+
+    Empty where it is something else. Raises `BadName` for a domain that is not accepted.
+    """
+    guid, at, domain = name.partition("@")
+    if not at or not _GUID.fullmatch(guid):
+        return ()
+    if not rules.accepts(domain):
+        raise BadName("a mailbox of a domain that is not accepted")
+    return (LookupKey(KeyKind.MAILBOX_GUID, guid.replace("-", "").lower()),)
 
 
 def _checked(text: str) -> str:

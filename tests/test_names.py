@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
-from exfront.names import BadName, KeyKind, LoginName, LookupKey, NameRules, decode, mailbox_keys, parse_login
+from exfront.names import (
+    BadName,
+    KeyKind,
+    LoginName,
+    LookupKey,
+    NameRules,
+    decode,
+    guid_keys,
+    mailbox_keys,
+    parse_login,
+)
 
 ACCOUNT, UPN, ADDRESS, ALIAS = KeyKind.ACCOUNT, KeyKind.UPN, KeyKind.ADDRESS, KeyKind.ALIAS
 Keys = tuple[tuple[KeyKind, str, str], ...]
@@ -169,3 +179,14 @@ class DecodeTests(SynchronousTestCase):
         """S-AUTH-12: UTF-8 if it is valid, else Latin-1."""
         for octets, text in ((b"bob", "bob"), ("jürgen".encode(), "jürgen"), (b"j\xfcrgen", "jürgen"), (b"\xff", "ÿ")):
             self.assertEqual(decode(octets), text)
+
+
+class GuidTests(SynchronousTestCase):
+    def test_a_mailbox_guid_with_its_domain(self) -> None:
+        """S-HTTP-23: as Outlook writes it since Exchange 2013, in any case."""
+        rules = NameRules(frozenset({"fc.com"}))
+        key = LookupKey(KeyKind.MAILBOX_GUID, "0a1b2c3d00004000800000000000abcd")
+        self.assertEqual(guid_keys("0A1B2C3D-0000-4000-8000-00000000ABCD@FC.com", rules), (key,))
+        for other in ("chicago", "0a1b2c3d-0000-4000-8000-00000000abcd", "bob@fc.com", "0a1b2c3d@fc.com", "@fc.com"):
+            self.assertEqual(guid_keys(other, rules), ())
+        self.assertRaises(BadName, guid_keys, "0a1b2c3d-0000-4000-8000-00000000abcd@evil.example", rules)

@@ -27,6 +27,7 @@ _EXCHANGE: _Rows = (
     ("/Autodiscover", "autodiscover"),
     ("/mapi", "mapi"),
     ("/rpc", "rpc"),
+    ("/rpcwithcert", "rpc"),
     ("/OMA", "oma"),
 )
 _PRESETS: dict[str, _Rows] = {

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from uuid import UUID
 
 from attrs import frozen
 
 from exfront.because import Trace
 from exfront.directory import dn, ranges
 from exfront.directory.entry import Entry
-from exfront.directory.filters import AllOf, AnyOf, Equals, Filter
+from exfront.directory.filters import AllOf, AnyOf, Equals, EqualsOctets, Filter
 from exfront.directory.protocol_settings import switched_off
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
@@ -60,7 +61,13 @@ class ActiveDirectory:
         return (*_ATTRIBUTES, self.home_server_attribute)
 
     def filter(self, key: LookupKey) -> Filter:
-        """Who is meant by `key`. Upper-case ``SMTP:`` finds secondary addresses too: the attribute ignores case."""
+        """Who is meant by `key`. Upper-case ``SMTP:`` finds secondary addresses too: the attribute ignores case.
+
+        The first three parts of a GUID are little-endian ([MS-DTYP] 2.3.4.2).
+        """
+        if key.kind is KeyKind.MAILBOX_GUID:
+            mailbox = EqualsOctets("msExchMailboxGuid", UUID(key.value).bytes_le)
+            return AllOf((Equals("objectClass", "user"), mailbox))
         matches: dict[KeyKind, Filter] = {
             KeyKind.ACCOUNT: Equals("sAMAccountName", key.value),
             KeyKind.UPN: Equals("userPrincipalName", key.value),

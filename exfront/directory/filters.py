@@ -1,7 +1,7 @@
 """Search filters as values, and the searches made of them.
 
-Text that a client typed gets into a filter only as the value of an `Equals` (S-AUTH-3): there is nothing here, or
-anywhere, that reads a filter from text. `str` gives the text of RFC 4515, for logs and explain.
+Text that a client typed gets into a filter only as the value of an `Equals` or `EqualsOctets` (S-AUTH-3): there is
+nothing here, or anywhere, that reads a filter from text. `str` gives the text of RFC 4515, for logs and explain.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ class Equals:
 
     def __str__(self) -> str:
         return f"({self.attribute}={self.value.translate(_SPECIAL)})"
+
+
+@frozen
+class EqualsOctets:
+    """``(attribute=\\00\\01…)``: of attributes whose values are no text."""
+
+    attribute: str
+    value: bytes
+
+    def __str__(self) -> str:
+        return f"({self.attribute}=" + "".join(f"\\{octet:02x}" for octet in self.value) + ")"
 
 
 @frozen
@@ -54,7 +65,7 @@ class AnyOf:
         return f"(|{''.join(map(str, self.parts))})"
 
 
-Filter = Equals | Present | AllOf | AnyOf
+Filter = Equals | EqualsOctets | Present | AllOf | AnyOf
 
 ANY_ENTRY = Present("objectClass")
 

@@ -46,6 +46,7 @@ class PlainLdap:
             KeyKind.UPN: (self.upn_attribute,),
             KeyKind.ADDRESS: self.address_attributes,
             KeyKind.ALIAS: (self.alias_attribute,),
+            KeyKind.MAILBOX_GUID: (),
         }[key.kind]
         wanted = [Equals(attribute, key.value) for attribute in matched if attribute]
         if not wanted:

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 
 from exfront import limits
-from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Search
+from exfront.directory.filters import AllOf, AnyOf, Equals, EqualsOctets, Filter, Present, Search
 from exfront.directory.framing import BadFrame, elements
 from exfront.directory.search_answers import Controls
 
@@ -55,6 +55,8 @@ def encode(value: Filter) -> bytes:
         return _element(_OR, b"".join(map(encode, value.parts)))
     if isinstance(value, Present):
         return _element(_PRESENT, value.attribute.encode("ascii"))
+    if isinstance(value, EqualsOctets):
+        return _element(_EQUALITY, _text(value.attribute) + _element(_OCTET_STRING, value.value))
     assert isinstance(value, Equals)
     return _element(_EQUALITY, _text(value.attribute) + _text(value.value))
 

@@ -25,7 +25,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import rpc_endpoint
+from exfront.web import rpc
 from exfront.web.applications import KNOWN_METHODS
 from exfront.web.headers import ClientFacts, loops
 from exfront.web.paths import BadPath
@@ -148,7 +148,7 @@ def admit(
         return Redirect(verdict.moved, _url(site, True, head.path, head.query))
     if verdict.reason is not None:
         raise Refused(verdict.reason, verdict.detail)
-    if directory.application.by_query and not rpc_endpoint.allowed(head.method, head.query):
+    if directory.application.query == "rpc" and not rpc.allowed(head.method, head.query):
         raise Refused(RPC_ENDPOINT)
     _check_loop(head, client)
     _check_destinations(head, site, directory)

@@ -106,11 +106,13 @@ class Answer:
             self._waiting = []
             self.outlet.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
-    def whole(self, status: int, headers: Headers, body: bytes, *, head_only: bool = False) -> None:
+    def whole(
+        self, status: int, headers: Headers, body: bytes, *, head_only: bool = False, phrase: bytes | None = None
+    ) -> None:
         """An answer of exfront's own, at once; with `head_only` only the body's length is told."""
         if head_only:
-            self.begin(status, None, field_lines((*headers, (b"Content-Length", b"%d" % len(body)))), NO_BODY)
+            self.begin(status, phrase, field_lines((*headers, (b"Content-Length", b"%d" % len(body)))), NO_BODY)
         else:
-            self.begin(status, None, field_lines(headers), Length(len(body)))
+            self.begin(status, phrase, field_lines(headers), Length(len(body)))
             self.data(body)
         self.end()

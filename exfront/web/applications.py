@@ -44,10 +44,11 @@ class Application:
     `answer_time` is what a back end has for its answer after the full request, in seconds; 0 means [limits]
     http_answer_time. `names_mailbox` says when the segment behind the virtual directory names a mailbox (explicit
     logon): always, only as an SMTP address, or never. With `slash` the path of the directory itself is redirected to
-    the same with a slash (S-HTTP-22). `body_octets` is the limit of a request body, 0 for none; without `body_rate` a
-    body may come as slowly as it likes. `moved` is the status of a redirection to TLS. With `by_query`
-    the query is looked at too (S-ROUTE-13). With `plain_destination` the back end's own scheme and host stand in
-    Destination: mod_dav knows no others as its own. Exchange does, by Front-End-Https.
+    the same with a slash (S-HTTP-22). `body_octets` is the limit of a request body, 0 for none; with `body_idle` a body
+    may come as slowly as it likes, and pause for so many seconds. `moved` is the status of a redirection to TLS.
+    `query` is what a query is read as: these are the only ones (S-HTTP-23). With `anchors` fields may name a mailbox
+    too (S-HTTP-18). With `health` there is a ``healthcheck.htm``. With `plain_destination` the back end's own scheme
+    and host stand in Destination: mod_dav knows no others as its own. Exchange does, by Front-End-Https.
     """
 
     name: str
@@ -56,29 +57,36 @@ class Application:
     names_mailbox: Literal["always", "address", "never"]
     slash: bool = False
     body_octets: int = limits.HTTP_BODY_OCTETS
-    body_rate: bool = True
+    body_idle: float = 0.0
     moved: int = 301
-    by_query: bool = False
+    query: Literal["", "rpc", "mapi", "activesync"] = ""
+    anchors: bool = False
+    health: bool = True
     plain_destination: bool = False
 
+    @property
+    def named_by_query(self) -> bool:
+        """Whether a query decides on the mailbox or server."""
+        return self.query in ("rpc", "mapi")
 
-# The times are those of S-HTTP-26.
+
+# The times are those of S-HTTP-26. Where people's own names stand in the paths there is no page of ours among them.
 _ROWS = (
-    Application("exchange", _READING | _DAV, 0.0, "always"),
-    Application("exadmin", _READING | _DAV, 0.0, "never"),
-    Application("public", _READING | _DAV, 0.0, "never"),
-    Application("exchweb", _READING, 0.0, "never"),
+    Application("exchange", _READING | _DAV, 0.0, "always", health=False),
+    Application("exadmin", _READING | _DAV, 0.0, "never", health=False),
+    Application("public", _READING | _DAV, 0.0, "never", health=False),
+    Application("exchweb", _READING, 0.0, "never", health=False),
     Application("oma", _READING, 0.0, "never"),
-    Application("owa", _READING, 300.0, "address", slash=True),
-    Application("ecp", _READING, 300.0, "address", slash=True),
-    Application("activesync", frozenset({b"OPTIONS", b"POST", b"GET", b"HEAD"}), 3660.0, "never"),
-    Application("ews", _READING, 1900.0, "never"),
+    Application("owa", _READING, 300.0, "address", slash=True, anchors=True),
+    Application("ecp", _READING, 300.0, "address", slash=True, anchors=True),
+    Application("activesync", frozenset({b"OPTIONS", b"POST", b"GET", b"HEAD"}), 3660.0, "never", query="activesync"),
+    Application("ews", _READING, 1900.0, "never", anchors=True),
     Application("oab", frozenset({b"GET", b"HEAD", b"OPTIONS"}), 0.0, "never"),
-    Application("autodiscover", _READING, 0.0, "never", moved=302),  # MS-OXDSCLI awaits this one
-    Application("mapi", _READING, 3660.0, "never"),
-    Application("rpc", _RPC, 900.0, "never", body_octets=0, body_rate=False, by_query=True),
+    Application("autodiscover", _READING, 0.0, "never", moved=302, anchors=True),  # MS-OXDSCLI awaits this status
+    Application("mapi", _READING, 3660.0, "never", query="mapi", anchors=True),
+    Application("rpc", _RPC, 900.0, "never", body_octets=0, body_idle=900.0, query="rpc"),
     Application("powershell", _READING, 300.0, "never"),
-    Application("webdav", _GROUPWARE, 0.0, "never", plain_destination=True),
-    Application("sogo", _GROUPWARE, 300.0, "never", plain_destination=True),
+    Application("webdav", _GROUPWARE, 0.0, "never", health=False, plain_destination=True),
+    Application("sogo", _GROUPWARE, 300.0, "never", health=False, plain_destination=True),
 )
 APPLICATIONS = {row.name: row for row in _ROWS}

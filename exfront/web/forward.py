@@ -85,7 +85,7 @@ class Forward:
                 self.context.reset()
             elif pinned.at(key):
                 return pinned
-        return None if key.scheme == "bound" or self.route.terms.upgrade else self.context.pool.take(key)
+        return None if key.scheme == "bound" or self.route.terms.alone else self.context.pool.take(key)
 
     def _dial(self) -> None:
         self._wait(self._dialled())
@@ -245,6 +245,8 @@ class Forward:
                 connection.close()
             elif connection.pinned:
                 connection.left = self.context.unpin
+            elif self.route.terms.alone:
+                connection.close()
             else:
                 self.context.pool.keep(connection)
         elif self._kept and refused.reason is BACK_END_RESET and self._repeatable():

@@ -27,7 +27,7 @@ _UNTRUSTED = re.compile(
     rb"|proxy|ssl_client.*|x-arr-.*|x-exfront.*",
     re.IGNORECASE,
 )
-_ANCHORS = (b"x-anchormailbox", b"x-owa-explicitlogonuser")
+ANCHORS = (b"x-anchormailbox", b"x-owa-explicitlogonuser")
 _SMTP_ADDRESS = re.compile(rb"[A-Za-z0-9.!#$%&'*+=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _REPLACED = (b"host", b"authorization", b"expect", b"max-forwards", b"content-length")
 
@@ -92,7 +92,7 @@ def to_back_end(
     """The fields of a request for the back end.
 
     `host` is the Host it gets, `authorization` the one Authorization value, None for none; `removed` are the names, in
-    lower case, that the configuration adds to those never believed; with `upgrade` it asks for a web socket.
+    lower case, that are not believed here, besides those never believed; with `upgrade` it asks for a web socket.
     `destination` takes the place of scheme and host in Destination, unless it is empty. The framing's own fields are
     the writer's business.
     """
@@ -107,7 +107,7 @@ def to_back_end(
             value = trusted_cookies(value, removed)
             if not value:
                 continue
-        elif lower in _ANCHORS and not _SMTP_ADDRESS.fullmatch(value):
+        elif lower in ANCHORS and not _SMTP_ADDRESS.fullmatch(value):
             continue
         elif lower == b"destination" and destination:
             value = destination + _path(value)
@@ -115,6 +115,11 @@ def to_back_end(
     if upgrade:
         pairs += ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
     return (*pairs, *_kept(head), *_added(head, client, authorization))
+
+
+def is_smtp_address(value: bytes) -> bool:
+    """Whether a field's value is a plain SMTP address: what an anchor must be (S-HTTP-18)."""
+    return _SMTP_ADDRESS.fullmatch(value) is not None
 
 
 def _path(url: bytes) -> bytes:

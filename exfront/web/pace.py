@@ -35,8 +35,12 @@ class Watched(Protocol):
         """The client did not do in time what the connection waits for."""
         ...
 
-    def body_received(self) -> int | None:
-        """How many octets of the running request's body came; None for one that may come as slowly as it likes."""
+    def body_received(self) -> int:
+        """How many octets of the running request's body came."""
+        ...
+
+    def body_idle(self) -> float:
+        """How long it may pause, in seconds; 0 for one that must come at a rate."""
         ...
 
 
@@ -50,6 +54,7 @@ class Pace:
     phase: Phase = Phase.HANDSHAKE
     deadline: Deadline = field(init=False)
     _rate: BodyRate = field(factory=lambda: BodyRate(0.0, 0), init=False)
+    _before: int = field(default=0, init=False)  # octets of a body that may pause, when it was last looked at
 
     def __attrs_post_init__(self) -> None:
         self.deadline = Deadline(self.clock)
@@ -64,17 +69,30 @@ class Pace:
         elif phase is Phase.HEAD:
             self.deadline.set(self.settings.http_head_time, self._too_slow)
         elif phase is Phase.BODY:
-            self._rate = BodyRate(self.clock.seconds(), self.watched.body_received() or 0)
-            self.deadline.set(self._rate.window, self._look_at_rate)
+            self._watch_body()
         else:
             self.deadline.set(self.settings.tls_handshake_time, self._too_slow)
 
     def _too_slow(self) -> None:
         self.watched.too_slow(self.phase)
 
+    def _watch_body(self) -> None:
+        received, idle = self.watched.body_received(), self.watched.body_idle()
+        if idle:
+            self._before = received
+            self.deadline.set(idle, self._look_at_pause)
+        else:
+            self._rate = BodyRate(self.clock.seconds(), received)
+            self.deadline.set(self._rate.window, self._look_at_rate)
+
     def _look_at_rate(self) -> None:
-        received = self.watched.body_received()
-        if received is not None and self._rate.too_slow(self.clock.seconds(), received):
+        if self._rate.too_slow(self.clock.seconds(), self.watched.body_received()):
             self.watched.too_slow(Phase.BODY)
         else:
             self.deadline.set(self._rate.window, self._look_at_rate)
+
+    def _look_at_pause(self) -> None:
+        if self.watched.body_received() == self._before:
+            self.watched.too_slow(Phase.BODY)
+        else:
+            self._watch_body()

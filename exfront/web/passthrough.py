@@ -9,11 +9,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from exfront.decision import SessionRecord
-from exfront.directory.ask import look_up
 from exfront.names import BadName, LookupKey, NameRules, parse_login
-from exfront.reasons import AMBIGUOUS_LOGIN, Refused
 from exfront.steps import Steps
-from exfront.topology import Mailbox
+from exfront.web.anchors import found
 from exfront.wire import ntlm, sealed_cookie
 from exfront.wire.cookies import cookie
 from exfront.wire.http1.events import RequestHead
@@ -62,22 +60,9 @@ async def passing(
     """Of a request whose URL names no mailbox. Raises `Refused` where the directory cannot be asked."""
     known = cookies.name(head)
     keys = cookies.keys(known)
-    if await _mailbox(steps, record, keys) is None:
+    if await found(steps, record, keys) is None:
         keys = ()
     claimed = ntlm.claimed_user(head.get(b"authorization") or b"")
-    if claimed == known or await _mailbox(steps, record, cookies.keys(claimed)) is None:
+    if claimed == known or await found(steps, record, cookies.keys(claimed)) is None:
         return Passing(keys)
     return Passing(keys, cookies.line(claimed, secure))
-
-
-async def _mailbox(steps: Steps, record: SessionRecord, keys: tuple[LookupKey, ...]) -> Mailbox | None:
-    """The mailbox of a name, if it has one."""
-    if not keys:
-        return None
-    try:
-        found = await look_up(steps.directory, keys, record)
-    except Refused as refused:
-        if refused.reason is AMBIGUOUS_LOGIN:
-            return None
-        raise
-    return found if found is not None and found.home_server else None

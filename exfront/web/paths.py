@@ -34,6 +34,13 @@ def checked(path: bytes) -> tuple[bytes, ...]:
     return segments
 
 
+def percent_decoded(octets: bytes) -> bytes:
+    """Decoded once. Raises `BadPath`."""
+    if _BAD_ESCAPE.search(octets):
+        raise BadPath("a bad escape")
+    return _decode(octets)
+
+
 def is_plain(path: bytes) -> bool:
     """Whether the path means what its octets are: nothing in it is encoded or could be read differently."""
     return b"%" not in path and b"\\" not in path and b"/." not in path

@@ -353,10 +353,13 @@ class HttpProtocol(Protocol):
             status = CLIENT_TIMEOUT.http_status if phase is Phase.HEAD else 0
             self._refuse(CLIENT_TIMEOUT, f"phase={phase.value}", status)
 
-    def body_received(self) -> int | None:
+    def body_received(self) -> int:
         """See `Watched`."""
-        request = self._request
-        return request.body.received if request is not None and request.watched else None
+        return self._request.body.received if self._request is not None else 0
+
+    def body_idle(self) -> float:
+        """See `Watched`."""
+        return self._request.body_idle if self._request is not None else 0.0
 
     def _not_read(self) -> None:
         self._note(CLIENT_TIMEOUT, "phase=write")

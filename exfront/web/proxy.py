@@ -42,6 +42,7 @@ class Terms:
     """How requests alike are spoken of with a back end.
 
     `answer_time` is what the back end has for each wait, in seconds. With `upgrade` the request asks for a web socket.
+    With `alone` no other request was or will be on its connection (S-HTTP-26).
     """
 
     method: bytes
@@ -49,6 +50,7 @@ class Terms:
     expect_continue: bool
     answer_time: float
     upgrade: bool = False
+    alone: bool = False
 
 
 class Caller(Protocol):

@@ -23,7 +23,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import admission, logon, schemes
+from exfront.web import admission, anchors, logon, rpc, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
@@ -98,9 +98,12 @@ class Request:
             self._forward.cancel()
 
     @property
-    def watched(self) -> bool:
-        """Whether its body must come at a rate (S-HTTP-24)."""
-        return self._directory is None or self._directory.application.body_rate
+    def body_idle(self) -> float:
+        """How long its body may pause, in seconds; 0 where it must come at a rate (S-HTTP-24, S-HTTP-26)."""
+        directory = self._directory
+        if directory is None or not directory.application.body_idle:
+            return 0.0
+        return directory.section.answer_time or directory.application.body_idle
 
     def fail(self, reason: Reason, detail: str) -> None:
         """The client broke the rules, or was too slow, while its body was forwarded."""
@@ -116,7 +119,7 @@ class Request:
             self.answer.flush()
             return
         reason, session = refused.reason, self.context.session.id
-        status = reason.http_status
+        status, phrase = rpc.status_line(self.head.method, reason)
         if reason in (BAD_INPUT, CLIENT_TIMEOUT):
             self.answer.keep_alive = False
             self._local(status, error_text(status, reason, session))
@@ -128,7 +131,7 @@ class Request:
             if status == _UNAUTHORIZED:
                 schemes.note(self.record, self.head.get(b"authorization"), explained)
             accepts = self.head.get(b"accept-language")
-            self._local(status, self.context.pages.error(status, reason, session, accepts), explained)
+            self._local(status, self.context.pages.error(status, reason, session, accepts), explained, phrase)
 
     def broke(self) -> None:
         """A fault of our own; it is logged elsewhere."""
@@ -255,25 +258,44 @@ class Request:
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
         identity = await self._identity(directory)
-        named = directory.mailbox_keys(segments)
-        passed = Passing(named)
-        if not named and identity is ANONYMOUS and directory.passes_through:
+        named = await self._named(directory, segments)
+        passed = Passing(named.keys)
+        if not named.keys and identity is ANONYMOUS and directory.passes_through:
             passed = await passing(context.cookies, context.steps, record, self.head, self._client.secure)
         mailbox = await context.steps.locate(record, identity, passed.keys)
-        facts = directory.facts(identity, mailbox, explicit_logon=bool(named))
+        facts = directory.facts(identity, mailbox, explicit_logon=bool(named.keys))
         world = context.steps.world()
         decision = context.steps.route(record, facts, world)
         if not isinstance(decision, Relay):
             accepts = self.head.get(b"accept-language")
             self._local(*local_answer(decision, context.pages, context.session.id, accepts))
             return None
-        decisive = segments[: self._site.decisive]
+        if named.server:
+            rpc.check_server(named.server, decision.server, facts, world.topology)
         use = self._form_use
-        cookie = passed.cookie if use is None else use.line
-        case = Case(self._client, self._site, directory, decisive, world, facts, passed.keys, cookie, use)
+        case = Case(
+            self._client,
+            self._site,
+            directory,
+            segments[: self._site.decisive],
+            world,
+            facts,
+            passed.keys,
+            self.head.query,
+            named.dropped,
+            passed.cookie if use is None else use.line,
+            use,
+        )
         route = route_of(context, self.head, case, decision)
         route.decision = record.decision
         return route
+
+    async def _named(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> anchors.Named:
+        """Whose mailbox is named, by the URL or by a field."""
+        steps, record = self.context.steps, self.record
+        url = anchors.by_url(directory, segments, self.head.query)
+        fields = await anchors.by_fields(directory, self.head, steps, record)
+        return await anchors.agreeing(url, fields, steps, record)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
@@ -309,13 +331,13 @@ class Request:
     def _reply(self, reply: logon.Reply) -> None:
         self._local(reply.status, reply.page, reply.fields)
 
-    def _local(self, status: int, page: Page, more: Headers = ()) -> None:
+    def _local(self, status: int, page: Page, more: Headers = (), phrase: bytes | None = None) -> None:
         """An answer of our own."""
         if not self.body.short or self.body.too_large or (self.head.expect_continue and not self.body.ended):
             self.answer.keep_alive = False  # the client may send the body, or not: nobody waits for it
         date = formatdate(self.context.steps.sessions.wall_clock(), usegmt=True).encode("ascii")
         fields: Headers = ((b"Date", date), *page.headers, *more)
-        self.answer.whole(status, fields, page.body, head_only=self.head.method == b"HEAD")
+        self.answer.whole(status, fields, page.body, head_only=self.head.method == b"HEAD", phrase=phrase)
 
 
 def _segments(path: bytes) -> tuple[bytes, ...]:

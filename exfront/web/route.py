@@ -31,7 +31,8 @@ class Case:
     `form` is the log-on by form that was used, if one was.
 
     `segments` are those of the path that decided. `named` are the keys that `facts.mailbox` was found by, if it is not
-    the user's own. `cookie` is a line for the answers, but for a 401.
+    the user's own; `query` decided too, where the application looks at it; `dropped` are fields of the request that
+    name another mailbox. `cookie` is a line for the answers, but for a 401.
     """
 
     client: ClientFacts
@@ -41,6 +42,8 @@ class Case:
     world: World
     facts: Facts
     named: tuple[LookupKey, ...] = ()
+    query: bytes | None = None
+    dropped: frozenset[bytes] = frozenset()
     cookie: bytes = field(default=b"", repr=False)
     form: FormUse | None = None
 
@@ -80,6 +83,7 @@ class Route:
     mailbox: str = field(init=False)
     _prefix: bytes = field(init=False)
     _whole: bool = field(init=False)  # the path ended with the segments that decided
+    _any_query: bool = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         identity, mailbox, segments = self.case.identity, self.case.mailbox, self.case.segments
@@ -88,6 +92,7 @@ class Route:
         self.mailbox = "-" if mailbox is None else mailbox.shown
         # A plain path has no encoded slash: where the first one had, none is the same.
         self._prefix = b"" if any(b"/" in each for each in segments) else b"/" + b"/".join(segments)
+        self._any_query = not self.case.directory.application.named_by_query
         self._whole = len(segments) < self.case.site.decisive or not segments[-1]
 
     def serves(self, head: RequestHead, now: float, world: World, directory: IDirectory) -> bool:
@@ -99,6 +104,7 @@ class Route:
             and world is self.case.world
             and head.authority == self.authority
             and self._same_place(head.path)
+            and (self._any_query or head.query == self.case.query)
             and self._same_mailbox(directory)
             and not (self.relay.replaceable and self._is_out())
             and (self.form is None or self.form.serves(head))

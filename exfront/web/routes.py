@@ -13,6 +13,7 @@ from exfront.web.context import ClientContext
 from exfront.web.identity_header import identity_fields
 from exfront.web.proxy import Terms
 from exfront.web.route import Case, Route
+from exfront.web.rpc import CHANNELS
 from exfront.web.virtual_sites import VirtualDirectory
 from exfront.wire import basic
 from exfront.wire.http1.events import RequestHead
@@ -28,9 +29,8 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
     host = case.site.host_for_back_end(head.authority)
     destination = _place(relay, host) if directory.application.plain_destination else b""
-    lines = headers.to_back_end(
-        head, host, client, authorization, context.published.removed, upgrade=upgrade, destination=destination
-    )
+    removed = context.published.removed | case.dropped
+    lines = headers.to_back_end(head, host, client, authorization, removed, upgrade=upgrade, destination=destination)
     lines += identity_fields(case.identity, directory.section, relay)
     return Route(
         fields=head.fields,
@@ -55,9 +55,7 @@ def _place(relay: Relay, host: bytes) -> bytes:
 
 
 def _until(context: ClientContext, case: Case) -> float:
-    """How long the route may serve, in seconds of the clock; never, where the next one's query may be refused."""
-    if case.directory.application.by_query:
-        return float("-inf")
+    """How long the route may serve, in seconds of the clock."""
     if case.form is not None:
         return case.form.until
     return context.log_ons.until if case.identity.account is not None else float("inf")
@@ -66,7 +64,8 @@ def _until(context: ClientContext, case: Case) -> float:
 def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirectory, upgrade: bool) -> Terms:
     limits = context.settings.limits
     seconds = directory.section.answer_time or directory.application.answer_time or limits.http_answer_time
-    return Terms(head.method, head.framing, head.expect_continue, seconds, upgrade)
+    alone = upgrade or (directory.application.query == "rpc" and head.method in CHANNELS)
+    return Terms(head.method, head.framing, head.expect_continue, seconds, upgrade, alone)
 
 
 def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ldaptor.ldapfilter import parseFilter
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
+from exfront.directory.filters import AllOf, AnyOf, Equals, EqualsOctets, Filter, Present, Scope, Search
 from exfront.directory.search_request import encode
 
 _VALUES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20)
@@ -24,6 +24,12 @@ class TextTests(SynchronousTestCase):
             ("jürgen", "(uid=jürgen)"),
         ):
             self.assertEqual(str(Equals("uid", value)), text)
+
+    def test_octets_are_escaped_one_by_one(self) -> None:
+        """RFC 4515 section 3; and on the wire they are what they are."""
+        value = EqualsOctets("msExchMailboxGuid", b"\x00*a\xff")
+        self.assertEqual(str(value), r"(msExchMailboxGuid=\00\2a\61\ff)")
+        self.assertEqual(encode(value), b"\xa3\x19\x04\x11msExchMailboxGuid\x04\x04\x00*a\xff")
 
     def test_nesting(self) -> None:
         value = AllOf((Present("objectClass"), AnyOf((Equals("mail", "a"), Equals("uid", "b")))))

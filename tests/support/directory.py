@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 
 from attrs import define, field
@@ -14,6 +15,11 @@ from exfront.names import KeyKind, LookupKey
 from exfront.reasons import AMBIGUOUS_LOGIN, WRONG_PASSWORD, Reason, Refused
 from exfront.secret import Secret
 from exfront.topology import Mailbox
+
+
+def guid(name: str) -> str:
+    """The mailbox GUID of an account, as clients write it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.mailbox"))
 
 
 def mailbox(name: str, home_server: str = "chicago", **more: object) -> Mailbox:
@@ -36,6 +42,7 @@ def _values(entry: Mailbox, kind: KeyKind) -> Iterable[str]:
         KeyKind.UPN: (entry.upn,),
         KeyKind.ADDRESS: entry.addresses,
         KeyKind.ALIAS: (entry.alias,),
+        KeyKind.MAILBOX_GUID: (guid(entry.account_name).replace("-", ""),),
     }[kind]
 
 
