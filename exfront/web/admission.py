@@ -72,15 +72,20 @@ class Redirect:
 ADMITTED = Verdict()
 
 
-def _address(asked: Asked) -> Verdict:
-    section = asked.directory.section
-    if not asked.address:  # explain without one; a connection always has an address
-        return ADMITTED
-    if within(asked.address, section.deny_networks):
+def by_address(directory: VirtualDirectory, address: str) -> Verdict:
+    """What the networks of a directory say of a client."""
+    section = directory.section
+    if within(address, section.deny_networks):
         return Verdict(ADDRESS_NOT_ALLOWED, "in deny_networks")
-    if section.allow_networks and not within(asked.address, section.allow_networks):
+    if section.allow_networks and not within(address, section.allow_networks):
         return Verdict(ADDRESS_NOT_ALLOWED, "not in allow_networks")
     return ADMITTED
+
+
+def _address(asked: Asked) -> Verdict:
+    if not asked.address:  # explain without one; a connection always has an address
+        return ADMITTED
+    return by_address(asked.directory, asked.address)
 
 
 def _tls(asked: Asked) -> Verdict:

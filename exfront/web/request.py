@@ -23,7 +23,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import admission, anchors, logon, rpc, schemes
+from exfront.web import admission, anchors, health, logon, rpc, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
@@ -226,6 +226,9 @@ class Request:
         self.record.virtual_directory = directory.path
         if not self.body.ended:
             self.body.limit = directory.body_limit
+        if health.is_asked_for(directory, head.method, segments):
+            self._healthy(directory)
+            return None
         plaintext = context.listener.allow_plaintext
         redirect = admission.admit(head, segments, self._site, directory, self._client, plaintext)
         if redirect is not None:
@@ -317,6 +320,14 @@ class Request:
         identity = await sessions.identity(self.record, opened, directory)
         self._form_use = sessions.use(self.head, opened, self._site, self._client.secure)
         return identity
+
+    def _healthy(self, directory: VirtualDirectory) -> None:
+        """Who may not come here at all sees no more of it than that. Raises `Refused`."""
+        verdict = admission.by_address(directory, self._client.address)
+        if verdict.reason is not None:
+            raise Refused(verdict.reason, verdict.detail)
+        steps = self.context.steps
+        self._local(*health.answer(self._site, directory, steps.world(), draining=steps.sessions.draining))
 
     def _explained(self, reason: Reason) -> Headers:
         """The fields that a status demands."""

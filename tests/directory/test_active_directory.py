@@ -56,27 +56,7 @@ class FilterTests(ActiveDirectoryTests):
     def test_a_mailbox_guid_is_little_endian_in_its_first_three_parts(self) -> None:
         """[MS-DTYP] 2.3.4.2."""
         key = LookupKey(KeyKind.MAILBOX_GUID, "00112233445566778899aabbccddeeff")
-        octets = "".join(
-            f"\\{octet}"
-            for octet in [
-                "33",
-                "22",
-                "11",
-                "00",
-                "55",
-                "44",
-                "77",
-                "66",
-                "88",
-                "99",
-                "aa",
-                "bb",
-                "cc",
-                "dd",
-                "ee",
-                "ff",
-            ]
-        )
+        octets = r"\33\22\11\00\55\44\77\66\88\99\aa\bb\cc\dd\ee\ff"
         self.assertEqual(str(self.schema.filter(key)), f"(&(objectClass=user)(msExchMailboxGuid={octets}))")
 
     def test_attributes_are_named(self) -> None:

@@ -52,8 +52,8 @@ class EndpointTests(SynchronousTestCase):
         unknown = guid("eve").encode()
         for endpoint in (
             b"dallas:6001", b"dallas.fourthcoffee.com:6001", b"evil.example:6001", b"dc1:389", b"chicago:22",
-            b"10.0.0.1:6001", unknown + b"@fourthcoffee.com:6001", b"alice@fourthcoffee.com:6001", b"chicago:6001@evil:22",
-            b"chicago",
+            b"10.0.0.1:6001", unknown + b"@fourthcoffee.com:6001", b"alice@fourthcoffee.com:6001",
+            b"chicago:6001@evil:22", b"chicago",
         ):  # fmt: skip
             for method in (b"RPC_IN_DATA", b"RPC_OUT_DATA"):
                 here = conversation()
