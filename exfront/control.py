@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"exfront {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_check, _add_explain, _add_flush, _add_lockouts, _add_unlock, _add_servers, _add_backends):
+    for add in (_add_check, _add_explain, _add_flush, _add_lockouts, _add_unlock, _add_servers, _add_backends,
+                _add_devices):  # fmt: skip
         add(commands)
     return parser
 
@@ -129,6 +130,11 @@ def _add_servers(commands: Any) -> None:
 def _add_backends(commands: Any) -> None:
     words = "show the mailbox servers and how each application on them is"
     _add_socket(_command(commands, "backends", words, _backends))
+
+
+def _add_devices(commands: Any) -> None:
+    words = "show the phones that wait for something now"
+    _add_socket(_command(commands, "devices", words, _devices))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -217,6 +223,10 @@ def _servers(arguments: argparse.Namespace) -> int:
 
 def _backends(arguments: argparse.Namespace) -> int:
     return _asked(arguments, "backends", {}, lambda found: _say(control_tables.back_ends(found)))
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    return _asked(arguments, "devices", {}, lambda found: _say(control_tables.devices(found)))
 
 
 def _say(text: str) -> int:

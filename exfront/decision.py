@@ -86,7 +86,8 @@ class SessionRecord:
     `front_end_status` is what exfront answered (HTTP status; OK, NO, BAD, BYE, ERR for mail), `back_end_status` what
     the back end answered, or ``-`` when it was not asked. `location` says whence the mailbox's place is known:
     ``directory``, ``cache``, ``stale`` (S-DIR-5). Of a 401 of HTTP, `schemes_offered` are those of its challenges,
-    `scheme_used` that of the request; a log-on by form is ``forms``. Times are seconds, `started` since the epoch.
+    `scheme_used` that of the request; a log-on by form is ``forms``. `device` and `command` are what an ActiveSync
+    client calls itself and asks for. Times are seconds, `started` since the epoch.
     """
 
     session_id: str
@@ -107,6 +108,8 @@ class SessionRecord:
     back_end_status: str = "-"
     schemes_offered: str = "-"
     scheme_used: str = "-"
+    device: str = "-"
+    command: str = "-"
     reason: Reason | None = None
     detail: str = "-"
     octets_in: int = 0
@@ -117,4 +120,4 @@ class SessionRecord:
     def refuse(self, reason: Reason, detail: str = "") -> None:
         """Note why; the first reason stands, what follows from it adds nothing."""
         if self.reason is None:
-            self.reason, self.detail = reason, detail or "-"
+            self.reason, self.detail = reason, detail or self.detail

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from attrs import define, field, frozen
 
 from exfront.because import Because, Trace
-from exfront.decision import Decision, Refuse, SessionRecord
+from exfront.decision import Decision, Refuse, Relay, SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
 from exfront.names import BadName, LookupKey, decode, parse_login
 from exfront.operate.plain_values import plain
@@ -21,6 +21,7 @@ from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.steps import Steps, perform
 from exfront.topology import Mailbox, Protocol
+from exfront.web import anchors, rpc
 from exfront.web.explained import SitesOfListeners, UrlQuestion, follow
 from exfront.web.virtual_sites import VirtualDirectory
 
@@ -79,6 +80,7 @@ class _Run:
     report: Report = field(factory=dict)
     at: str = "authenticate"
     record: SessionRecord = field(init=False)
+    rpc_server: str = ""  # that the URL names
 
     def __attrs_post_init__(self) -> None:
         question = self.question
@@ -110,6 +112,9 @@ class _Run:
         decision = decide(facts, world)
         self.report["decision"] = _decision(decision)
         perform(decision)
+        if self.rpc_server and isinstance(decision, Relay):
+            self.at = "RPC endpoint"
+            rpc.check_server(self.rpc_server, decision.server, facts, topology)
 
     async def _identity(self, directory: VirtualDirectory | None) -> Identity:
         """Who is meant; the searches are made anew, so that each can be shown."""
@@ -161,13 +166,15 @@ class _Run:
         question = self.question
         found: Report = {}
         self.report["web"] = found
-        directory, segments = follow(
+        directory, segments, query = follow(
             UrlQuestion(question.url, question.method, question.client), self.explainer.sites, found
         )
-        named = directory.mailbox_keys(segments)
-        found["explicit_logon"] = [self._key("mailbox", key) for key in named]
+        named = anchors.by_url(directory, segments, query)
+        found["explicit_logon"] = [self._key("mailbox", key) for key in named.keys]
+        found["rpc_server"] = named.server
+        self.rpc_server = named.server
         self.at = "authenticate"
-        return directory, named
+        return directory, named.keys
 
 
 def _place(mailbox: Mailbox) -> tuple[str, str, bool]:

@@ -55,6 +55,7 @@ from exfront.operate.signals import StopOnSignal
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.devices import Devices
 from exfront.web.pages import pages
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
@@ -76,6 +77,7 @@ class Core:
     topology: TopologyReader
     pool: Pool
     cookies: RouteCookies
+    devices: Devices
     forms: FormLogOns
 
     async def stop(self) -> None:
@@ -112,8 +114,9 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     pool = Pool(reactor, settings.limits)
     back_ends.reclaim = pool.reclaim
     cookies = RouteCookies(directory.rules, new_key())
+    devices = Devices(reactor.seconds)
     forms = FormLogOns(settings.forms, sessions.wall_clock)
-    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies, forms)
+    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies, devices, forms)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -237,6 +240,7 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         unlock=parts.guard.unlock,
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
+        devices=parts.devices.states,
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
@@ -301,6 +305,7 @@ def _protocol(
             clock=reactor,
             pool=parts.pool,
             cookies=parts.cookies,
+            devices=parts.devices,
             forms=parts.forms,
             pages=pages(settings.http.pages),
         )

@@ -24,6 +24,7 @@ from exfront.directory.root_dse import RootDse
 from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.secret import Secret
+from exfront.web.devices import DeviceState
 from tests.config.test_load import FIVE_MISTAKES
 from tests.support.configuration import SMALLEST
 from tests.support.directory import MemoryDirectory, mailbox
@@ -128,7 +129,7 @@ class CommandLineTests(SynchronousTestCase):
         self.assertIn("/etc/exfront/exfront.toml", _run("check", "--help").out)
 
     def test_help_tells_the_exit_statuses(self) -> None:
-        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers", "backends"):
+        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers", "backends", "devices"):
             self.assertIn("3 no daemon answers", " ".join(_run(command, "--help").out.split()), command)
 
 
@@ -166,6 +167,12 @@ class _Daemon:
             BackEndState("chicago", "owa", "healthy", 4, 2, 9, 0, 0.0251, "", None, "", None),
         )
 
+    def devices(self) -> tuple[DeviceState, ...]:
+        return (
+            DeviceState("anna", "iPhone/ApplDNPJ2FTM0GRK", "Ping", 1, 1204.4),
+            DeviceState("carl", "SmartPhone/v140\x1bDevice", "Ping", 3, 1881.0),
+        )
+
     def servers(self) -> tuple[ServerState, ...]:
         return (
             ServerState(
@@ -184,8 +191,9 @@ class SocketTests(TestCase):
         self.daemon = daemon = _Daemon()
         directory = MemoryDirectory([mailbox("alice")])
         table = ControlTable(
-            directory, _explain, daemon.flush, daemon.lockouts, daemon.unlock, daemon.servers, daemon.back_ends
-        )
+            directory, _explain, daemon.flush, daemon.lockouts, daemon.unlock, daemon.servers, daemon.back_ends,
+            daemon.devices,
+        )  # fmt: skip
         service = ControlSocket(self.path, table.commands(), reactor)
         service.startService()
         self.addCleanup(service.stopService)
@@ -233,6 +241,15 @@ class SocketTests(TestCase):
         self.assertEqual((outcome.status, outcome.out), (1, ""))
         self.assertIn("unknown user", outcome.err)
 
+    async def test_devices_is_a_table_of_phones_that_wait(self) -> None:
+        self.assertEqual((await self.run_command("devices")).out, (
+            "user  device                     command  now  since\n"
+            "anna  iPhone/ApplDNPJ2FTM0GRK    Ping     1    1204 s\n"
+            "carl  SmartPhone/v140\\x1bDevice  Ping     3    1881 s\n"
+        ))  # fmt: skip
+        first, _ = json.loads((await self.run_command("devices", "--json")).out)
+        self.assertEqual((first["user"], first["running"]), ("anna", 1))
+
     async def test_backends_is_a_table_of_applications(self) -> None:
         """S-ROUTE-12: what is out, what is degraded, and why."""
         self.assertEqual((await self.run_command("backends")).out, (
@@ -263,7 +280,8 @@ class SocketTests(TestCase):
 
 class NoDaemonTests(SynchronousTestCase):
     def test_a_daemon_that_is_not_there_is_status_3_and_one_line(self) -> None:
-        for argv in (["explain", "imap4", "a"], ["flush"], ["lockouts"], ["unlock", "a"], ["servers"], ["backends"]):
+        for argv in (["explain", "imap4", "a"], ["flush"], ["lockouts"], ["unlock", "a"], ["servers"], ["backends"],
+                     ["devices"]):  # fmt: skip
             outcome = _run(*argv, "--socket", "/nonexistent/control.sock")
             self.assertEqual((outcome.status, outcome.out, outcome.err.count("\n")), (3, "", 1), argv)
             self.assertIn("/nonexistent/control.sock", outcome.err)

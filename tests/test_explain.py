@@ -23,7 +23,7 @@ from exfront.secret import Secret
 from exfront.topology import Mailbox
 from exfront.web.virtual_sites import listener_sites
 from tests.explained import EXAMPLES, OUTPUT, page
-from tests.support.directory import MemoryDirectory, mailbox
+from tests.support.directory import MemoryDirectory, guid, mailbox
 from tests.support.steps import SmallWorld
 
 _SITE = VirtualSiteSection(
@@ -197,6 +197,40 @@ class HttpTests(_Case):
             report = self.explain(question)
             self.assertEqual((report["web"]["log_on"], why in report["web"]["log_on_because"]), (how, True), url)
             self.assertIn(f"  log on: {how} (", as_text(report))
+
+    def test_each_application(self) -> None:
+        """S-HTTP-23, S-ROUTE-13: where each path of Exchange leads, and whom its query names."""
+        bob = guid("bob") + "@fourthcoffee.com"
+        for path, application, server in (
+            ("/exchange/bob/", "exchange", "dallas"), ("/public/", "public", "chicago"),
+            ("/exchweb/x", "exchweb", "chicago"),
+            ("/owa/bob@fourthcoffee.com/", "owa", "dallas"), ("/owa/", "owa", "chicago"), ("/ecp/", "ecp", "chicago"),
+            ("/EWS/Exchange.asmx", "ews", "chicago"), ("/OAB/x.xml", "oab", "chicago"), ("/oma/", "oma", "chicago"),
+            ("/autodiscover/autodiscover.xml", "autodiscover", "chicago"),
+            (f"/mapi/emsmdb/?MailboxId={bob}", "mapi", "dallas"), ("/mapi/nspi/", "mapi", "chicago"),
+            ("/Microsoft-Server-ActiveSync?Cmd=Ping&User=bob", "activesync", "chicago"),
+            ("/rpc/rpcproxy.dll?CHICAGO:6001", "rpc", "chicago"),
+            (f"/rpcwithcert/rpcproxy.dll?{bob}:6004", "rpc", "dallas"),
+        ):  # fmt: skip
+            report = self.explain(Question("http", b"alice", "https://mail.fourthcoffee.com:8443" + path))
+            self.assertEqual((report["web"]["application"], report.get("refused")), (application, None), path)
+            self.assertEqual(report["decision"]["server"]["name"], server, path)
+
+    def test_an_rpc_endpoint_that_is_not_the_users(self) -> None:
+        """S-ROUTE-13: before any look-up where nobody may name it, else with the server that it should be."""
+        for query, step, detail in (
+            ("dallas:6001", "RPC endpoint", "dallas is not chicago"),
+            ("chicago:22", "virtual directory", "not a server and one of the ports 6001, 6002 and 6004"),
+        ):
+            report = self.explain(
+                Question("http", b"alice", f"https://mail.fourthcoffee.com:8443/rpc/rpcproxy.dll?{query}")
+            )
+            refused = report["refused"]
+            self.assertEqual((refused["code"], refused["step"], refused["detail"]), ("XF-RPC-ENDPOINT", step, detail))
+        text = as_text(
+            self.explain(Question("http", b"alice", "https://mail.fourthcoffee.com:8443/rpc/r.dll?dallas:6001"))
+        )
+        self.assertIn("\n  RPC server, which must be the mailbox's: dallas\n", text)
 
     def test_the_rules_of_admission_one_by_one(self) -> None:
         """S-HTTP-7, S-AUTH-12: TLS, method and address, as a request meets them."""

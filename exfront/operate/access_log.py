@@ -57,6 +57,8 @@ _NAMES = (
     "x-location",
     "x-schemes-offered",
     "x-scheme-used",
+    "x-device",
+    "x-command",
     "x-detail",
 )
 _MEMBERS = tuple(f'"{name}": ' for name in _NAMES)
@@ -185,6 +187,8 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         record.location,
         record.schemes_offered,
         record.scheme_used,
+        record.device,
+        record.command,
         record.detail,
     )
 

@@ -23,9 +23,9 @@ Explain = Callable[[Protocol, bytes, str, Secret | None, str, str], Awaitable[Ma
 class ControlTable:
     """The callables behind the commands.
 
-    `flush` takes a login name, or None for everything, and gives the number of answers forgotten; `lockouts`, `servers`
-    and `back_ends` give attrs values; `unlock` takes an account's id or name and says whether there was anything to
-    unlock.
+    `flush` takes a login name, or None for everything, and gives the number of answers forgotten; `lockouts`,
+    `servers`, `back_ends` and `devices` give attrs values; `unlock` takes an account's id or name and says whether
+    there was anything to unlock.
     """
 
     directory: IDirectory
@@ -35,6 +35,7 @@ class ControlTable:
     unlock: Callable[[str], bool]
     servers: Callable[[], Sequence[object]]
     back_ends: Callable[[], Sequence[object]]
+    devices: Callable[[], Sequence[object]]
     rules: NameRules = ANY_NAME
 
     def commands(self) -> Mapping[str, Command]:
@@ -46,6 +47,7 @@ class ControlTable:
             "unlock": self._unlock,
             "servers": self._servers,
             "backends": self._back_ends,
+            "devices": self._devices,
         }
 
     async def _explain(self, members: Mapping[str, Any]) -> object:
@@ -70,6 +72,9 @@ class ControlTable:
 
     async def _back_ends(self, members: Mapping[str, Any]) -> object:
         return plain(self.back_ends())
+
+    async def _devices(self, members: Mapping[str, Any]) -> object:
+        return plain(self.devices())
 
     async def _unlock(self, members: Mapping[str, Any]) -> object:
         """By an account's id as `lockouts` shows it, or by a login name."""

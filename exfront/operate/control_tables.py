@@ -70,6 +70,23 @@ def back_ends(found: Rows) -> str:
     return _table(heads, lines)
 
 
+def devices(found: Rows) -> str:
+    """Requests of phones that run now: one Ping is right, several are of a phone that lost its connections."""
+    if not found:
+        return "no device waits"
+    lines = [
+        (
+            str(each["user"]),
+            str(each["device"]),
+            str(each["command"]),
+            str(each["running"]),
+            f"{each['seconds']:.0f} s",
+        )
+        for each in found
+    ]
+    return _table(("user", "device", "command", "now", "since"), lines)
+
+
 def _site(each: Mapping[str, Any]) -> str:
     """The server's site of Active Directory, and whether exfront stands in it."""
     site = str((each.get("root") or {}).get("site") or "")

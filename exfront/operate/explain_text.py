@@ -74,6 +74,8 @@ def _web_text(web: Report | None) -> Iterator[str]:
         yield f"  {rule['rule']}: {_one_line(rule['value'])}, {rule['says']}"
     if web.get("explicit_logon"):
         yield from _keys_text("explicit logon: the URL names a mailbox", web["explicit_logon"])
+    if web.get("rpc_server"):
+        yield f"  RPC server, which must be the mailbox's: {_one_line(web['rpc_server'])}"
 
 
 def _trace_text(title: str, steps: list[dict[str, Any]]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
 from exfront.web.deadline import Deadline
+from exfront.web.devices import Devices
 from exfront.web.form_sessions import FormSessions
 from exfront.web.headers import ClientFacts
 from exfront.web.pages import Pages
@@ -47,6 +48,7 @@ class ClientContext:
     clock: IReactorTime
     pool: Pool
     cookies: RouteCookies
+    devices: Devices
     forms: FormLogOns
     pages: Pages
     form_sessions: FormSessions = field(init=False)

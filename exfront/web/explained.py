@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import frozen
 
 from exfront.config.listener import ListenerSection
-from exfront.reasons import BAD_INPUT, MISDIRECTED, NOT_PUBLISHED, Refused
-from exfront.web import admission
+from exfront.reasons import BAD_INPUT, MISDIRECTED, NOT_PUBLISHED, RPC_ENDPOINT, Refused
+from exfront.web import admission, rpc
 from exfront.web.destinations import logon_path, own_page
 from exfront.web.paths import BadPath, checked
 from exfront.web.virtual_sites import ListenerSites, VirtualDirectory, VirtualSites
@@ -35,8 +35,8 @@ class UrlQuestion:
 
 def follow(
     question: UrlQuestion, listeners: SitesOfListeners, found: Report
-) -> tuple[VirtualDirectory, Sequence[bytes]]:
-    """The virtual directory and the path's checked segments; what led there goes to `found`. Raises `Refused`."""
+) -> tuple[VirtualDirectory, Sequence[bytes], bytes | None]:
+    """Virtual directory, the path's checked segments, the query; what led there goes to `found`. Raises `Refused`."""
     address, authority, path = _read_url(question.url or "/")
     listener, sites = _listener(address, listeners, found)
     site = sites.site(authority)
@@ -53,7 +53,10 @@ def follow(
     found |= _described(directory)
     found |= _log_on(directory, question.method, own_page(segments, address.query.encode()) if site.home else "")
     _rules(question, directory, address.scheme, listener, found)
-    return directory, segments
+    query = address.query.encode("utf-8", "surrogateescape") or None
+    if directory.application.query == "rpc" and not rpc.allowed(question.method.encode("ascii", "replace"), query):
+        raise Refused(RPC_ENDPOINT, "not a server and one of the ports 6001, 6002 and 6004")
+    return directory, segments, query
 
 
 def _read_url(text: str) -> tuple[SplitResult, bytes, bytes]:

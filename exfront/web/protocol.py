@@ -32,6 +32,7 @@ from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import NOTHING, RequestBody
 from exfront.web.context import ClientContext
+from exfront.web.devices import Devices
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
 from exfront.web.pace import Pace, Phase
@@ -54,11 +55,13 @@ def http_protocol(
     clock: IReactorTime,
     pool: Pool,
     cookies: RouteCookies,
+    devices: Devices,
     forms: FormLogOns,
     pages: Pages,
 ) -> IProtocol:
     """The protocol of one client connection; `session` is closed when the connection ends."""
-    return HttpProtocol(ClientContext(session, steps, sites, listener, settings, clock, pool, cookies, forms, pages))
+    context = ClientContext(session, steps, sites, listener, settings, clock, pool, cookies, devices, forms, pages)
+    return HttpProtocol(context)
 
 
 _NOTHING_TO_READ = (Phase.CLOSING, Phase.HANDSHAKE)

@@ -28,6 +28,7 @@ from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
+from exfront.web.devices import Running
 from exfront.web.form_body import FormBody
 from exfront.web.form_sessions import FormUse
 from exfront.web.forward import Forward
@@ -70,6 +71,7 @@ class Request:
     _form: FormBody | None = field(default=None, init=False)  # a form to log on with, as it comes
     _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
+    _running: Running | None = field(default=None, init=False)  # among those of its device
 
     def serve(self) -> None:
         """Give the answer; at once where the same was decided a moment ago."""
@@ -174,6 +176,8 @@ class Request:
             self.body.limit = directory.body_limit
 
     def _follow(self, route: Route) -> None:
+        if route.case.directory.application.query == "activesync":
+            self._running = self.context.devices.begin(self.record, self.head.query)
         self._forward = forward = Forward(
             self.context, self.head, self.body, self.answer, self.record, route, self._ended
         )
@@ -198,6 +202,9 @@ class Request:
         if self._counted:
             self._counted = False
             self.context.steps.sessions.leave(self._client.address)
+        if self._running is not None:
+            self.context.devices.end(self._running)
+            self._running = None
 
     async def _decide(self) -> Route | None:
         """Where to; None for what was answered here. Raises `Refused`."""
@@ -226,6 +233,11 @@ class Request:
         self.record.virtual_directory = directory.path
         if not self.body.ended:
             self.body.limit = directory.body_limit
+        return await self._in(directory, segments)
+
+    async def _in(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
+        """The same for a request in `directory`."""
+        head, context = self.head, self.context
         if health.is_asked_for(directory, head.method, segments):
             self._healthy(directory)
             return None

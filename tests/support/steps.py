@@ -18,6 +18,7 @@ from exfront.names import ANY_NAME
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Protocol, Server, Service, Topology
+from exfront.web.devices import Devices
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.wire.sealed_cookie import new_key
@@ -71,12 +72,14 @@ class SmallWorld:
     pool: Pool = field(init=False)
     cookies: RouteCookies = field(init=False)
     forms: FormLogOns = field(init=False)
+    devices: Devices = field(init=False)
     back_ends: BackEndTable = field(init=False)
     sessions: SessionTable = field(init=False)
     steps: Steps = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.cookies = RouteCookies(ANY_NAME, new_key())
+        self.devices = Devices(self.clock.seconds)
         self.pool = Pool(self.clock, self.limits)
         world = World(Topology(self.servers))
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)

@@ -107,7 +107,7 @@ class Conversation:
         sites = listener_sites(self.sites, listener, (listener,), removed=removed)
         protocol = http_protocol(
             self.session, self.world.steps, sites, listener, settings, self.clock, self.pool, self.world.cookies,
-            self.world.forms, pages(),
+            self.world.devices, self.world.forms, pages(),
         )  # fmt: skip
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)
