@@ -247,6 +247,8 @@ class Exchange:
             self.answer.interim(head.status, head.reason, self.caller.edit(head))
         elif self._awaits_continue:
             self._continue()
+        elif self.terms.alone and not self.terms.upgrade:  # IIS says it unasked on RPC channels, and some clients wait
+            self.answer.interim(_CONTINUE)
 
     def _continue(self) -> None:
         self._awaits_continue = False

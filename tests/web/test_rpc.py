@@ -120,6 +120,12 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(here.back_end().take(), b"x" * 20)
         self.assertEqual(here.answer(b"y" * 20), b"y" * 20)
 
+    def test_a_100_that_was_not_asked_for_is_passed_on(self) -> None:
+        """S-HTTP-28: on channels alone; IIS says it, and there are clients that wait for it."""
+        here = conversation()
+        here.send(channel(b"RPC_IN_DATA", GIGABYTE))
+        self.assertEqual(here.answer(b"HTTP/1.1 100 Continue\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n")
+
     def test_a_channel_has_a_connection_of_its_own(self) -> None:
         """S-HTTP-26, S-HTTP-32: none that served before, and nobody gets it afterwards."""
         here = conversation()
