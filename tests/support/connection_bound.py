@@ -6,7 +6,8 @@ connection, and a ticket of `ticket` in a first request. What a front end must n
 another client on a connection that belongs to one, credentials of another user there, the end of a handshake without
 its beginning, a ticket twice. A *loud* back end answers an incident with 500; a quiet one goes on as IIS would.
 
-``…/open`` asks nobody who he is; every other path does. Runs as a process of its own: see `ConnectionBound`.
+``…/open`` asks nobody who he is; every other path does. Paths that end with
+``.asmx`` speak EWS. Runs as a process of its own: see `ConnectionBound`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import spnego
 from attrs import asdict, define, field, frozen
 from spnego.exceptions import SpnegoError
 
+from tests.support import ews
 from tests.support.process import Daemon, free_port
 
 DOMAIN = "FOURTHCOFFEE"
@@ -139,9 +141,11 @@ class _Connection:
     bound: bool = False  # it, or its handshake, is of `client` alone
     client: str = ""
     acceptor: spnego.ContextProxy | None = None
+    soap: bytes | None = None  # the request's body, where it is one of EWS
 
-    def reply(self, path: str, fields: Mapping[bytes, bytes]) -> _Reply:
+    def reply(self, path: str, fields: Mapping[bytes, bytes], body: bytes) -> _Reply:
         """Answer one request."""
+        self.soap = body if path.lower().endswith(".asmx") else None
         try:
             return self._reply(path, fields)
         except _IncidentError as incident:
@@ -163,12 +167,16 @@ class _Connection:
         return _Reply(401, headers=(("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM")))
 
     def _page(self, user: str) -> _Reply:
+        if self.soap is not None:
+            status, content = ews.answer(user, self.soap)
+            return _Reply(status, content, (("Content-Type", "text/xml; charset=utf-8"),))
         page = json.dumps({"user": user, "connection": self.number}).encode()
         return _Reply(200, page, (("Persistent-Auth", "true"),) if self.user else ())
 
     def _basic(self, credentials: bytes) -> _Reply:
         """Basic is of one request, and changes nothing of the connection."""
         name, _, password = _decoded(credentials).decode("utf-8", "replace").partition(":")
+        name = name.rpartition("\\")[2]
         right = self.book.passwords.get(name) == password
         return self._page(name) if right else _Reply(401, headers=(("WWW-Authenticate", 'Basic realm="bound"'),))
 
@@ -253,14 +261,17 @@ async def _converse(
     connection: _Connection, machine: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     request: h11.Request | None = None
+    body = bytearray()
     while True:
         event = machine.next_event()
         if event is h11.NEED_DATA:
             machine.receive_data(await reader.read(65536))
         elif isinstance(event, h11.Request):
-            request = event
+            request, body = event, bytearray()
+        elif isinstance(event, h11.Data):
+            body += event.data
         elif isinstance(event, h11.EndOfMessage) and request is not None:
-            writer.write(_written(machine, _reply(connection, request)))
+            writer.write(_written(machine, _reply(connection, request, bytes(body))))
             await writer.drain()
             if machine.our_state is not h11.DONE:
                 return
@@ -269,16 +280,18 @@ async def _converse(
             return
 
 
-def _reply(connection: _Connection, request: h11.Request) -> _Reply:
+def _reply(connection: _Connection, request: h11.Request, body: bytes) -> _Reply:
     path = request.target.partition(b"?")[0].decode()
     if path == REPORT:
         return _Reply(200, connection.book.report(), (("Connection", "close"),))
     connection.book.counts["requests"] += 1
-    return connection.reply(path, dict(request.headers))
+    return connection.reply(path, dict(request.headers), body)
 
 
 def _written(machine: h11.Connection, reply: _Reply) -> bytes:
-    headers = [*reply.headers, ("Content-Type", "text/plain"), ("Content-Length", str(len(reply.body)))]
+    headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
+    if "Content-Type" not in dict(reply.headers):
+        headers.append(("Content-Type", "text/plain"))
     events = (h11.Response(status_code=reply.status, headers=headers), h11.Data(data=reply.body), h11.EndOfMessage())
     return b"".join(machine.send(event) or b"" for event in events)
 
