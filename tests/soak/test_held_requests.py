@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.octets_stage import PATH, octets_stage
+from tests.support.mail_site import PUBLIC_NAME
+from tests.support.octets_stage import PATH, PHONES, octets_stage
 from tests.support.process import wait_until
 
 FEW, MANY = 50, 5050
+_HELD = b"GET %bheld/x HTTP/1.1\r\nHost: mail.fourthcoffee.com\r\n\r\n" % PATH.encode()
 AT_A_TIME = 8
 KIBIBYTE = 1024
 
@@ -25,6 +29,7 @@ class HeldRequestTests(SynchronousTestCase):
         self.stage = octets_stage()
         self.addCleanup(self.stage.stop)
         self.clients: list[socket.socket] = []
+        self.pings, self.numbers = False, itertools.count()
         self.addCleanup(self.leave)
 
     def leave(self) -> None:
@@ -41,11 +46,24 @@ class HeldRequestTests(SynchronousTestCase):
 
     def ask(self, listener: str) -> socket.socket:
         """One request."""
+        octets = self.ping(next(self.numbers)) if self.pings else _HELD
         client = socket.create_connection(self.stage.front.at(listener), 60)
         if listener == "https":
             client = self.context.wrap_socket(client)
-        client.sendall(b"GET %bheld/x HTTP/1.1\r\nHost: mail.fourthcoffee.com\r\n\r\n" % PATH.encode())
+        client.sendall(octets)
         return client
+
+    def ping(self, number: int) -> bytes:
+        """Of one of the site's users, each of whom has several phones."""
+        users = self.stage.site.users
+        user = users[number % len(users)]
+        credentials = base64.b64encode(f"{user.name}:{user.password.decode()}".encode()).decode()
+        query = f"Cmd=Ping&User={user.name}&DeviceId=device{number}&DeviceType=SmartPhone"
+        lines = (
+            f"POST {PHONES}/held/x?{query} HTTP/1.1", f"Host: {PUBLIC_NAME}", f"Authorization: Basic {credentials}",
+            "MS-ASProtocolVersion: 12.1", "Content-Length: 4", "", "",
+        )  # fmt: skip
+        return "\r\n".join(lines).encode() + b"\x03\x01\x6a\x00"
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -69,6 +87,11 @@ class HeldRequestTests(SynchronousTestCase):
     def test_plain(self) -> None:
         """S-HTTP-26, S-OPS-6: in the clear."""
         self.assert_cost("http", 32)
+
+    def test_pings_of_phones(self) -> None:
+        """S-HTTP-26, S-OPS-6: inside TLS, with a log-on each, and the table of devices."""
+        self.pings = True
+        self.assert_cost("https", 80)
 
     def test_tls(self) -> None:
         """S-HTTP-26, S-OPS-6: inside TLS."""

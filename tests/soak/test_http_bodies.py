@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -10,9 +11,10 @@ from contextlib import closing
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.octets import PIECE, Comparison, pieces
-from tests.support.octets_stage import MEGABYTE, PATH, octets_stage
+from tests.support.octets_stage import MEGABYTE, PATH, PHONES, octets_stage
 
 BIG = 2 * 10**9
+ZEROS = 1000 * MEGABYTE
 HUGE = 10 * 10**9
 MOST_MEMORY = 100 * MEGABYTE
 PATIENCE = 300.0
@@ -79,6 +81,19 @@ class HttpBodyTests(SynchronousTestCase):
     def test_up_chunked(self) -> None:
         """S-HTTP-11, S-HTTP-25: 2 GB in chunks."""
         self.put(BIG, "http", {"Transfer-Encoding": "chunked"})
+
+    def test_zeros_where_wbxml_is_expected(self) -> None:
+        """S-HTTP-25: 1 GB to ActiveSync, whose directory has no limit here: it passes, and the back end decides."""
+        user = self.stage.site.users[0]
+        credentials = base64.b64encode(f"{user.name}:{user.password.decode()}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}", "Content-Length": str(ZEROS),
+                   "Content-Type": "application/vnd.ms-sync.wbxml"}  # fmt: skip
+        zeros = bytes(MEGABYTE)
+        with closing(self.client("https")) as client:
+            body = (zeros for _ in range(ZEROS // MEGABYTE))
+            client.request("POST", f"{PHONES}?Cmd=Sync&User={user.name}&DeviceId=d&DeviceType=t", body, headers)
+            told = json.load(client.getresponse())
+        self.assertEqual(told, {"right": 0, "wrong": True})
 
     def test_up_huge(self) -> None:
         """S-HTTP-25: 10 GB."""

@@ -1,4 +1,7 @@
-"""A front end of one's own with a back end for bodies of any size and for held requests: everybody may come in."""
+"""A front end of one's own with a back end for bodies of any size and for held requests: everybody may come in.
+
+Phones come as users of the site, whose servers are all this back end.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tests.support.octets import Octets
 from tests.support.process import temporary_folder
 
 PATH = "/public/"
+PHONES = "/Microsoft-Server-ActiveSync"
 MEGABYTE = 1024 * 1024
 _FILES = 16_384  # a front end of 5,000 clients has two sockets for each, and some more
 
@@ -40,10 +44,12 @@ def octets_stage() -> OctetsStage:
         "path": "/public", "application": "public", "authentication": "anonymous", "server": "octets",
         "require_tls": "no", "body_octets": 0, "answer_time": 3600.0,
     }  # fmt: skip
+    phones = {"path": PHONES, "application": "activesync", "require_tls": "no", "body_octets": 0}
+    server = {"name": "octets", "host": "octets.fourthcoffee.com", "address": octets.address, "http": octets.port}
     front = site.exfront(
         {name: LISTENERS[name] for name in ("http", "https")},
-        server=[{"name": "octets", "host": "octets.fourthcoffee.com", "address": octets.address, "http": octets.port}],
-        virtual_site=[{"name": "default", "public_name": PUBLIC_NAME, "virtual_directory": [directory]}],
+        server=[server, *[{**server, "name": name} for name in site.servers]],
+        virtual_site=[{"name": "default", "public_name": PUBLIC_NAME, "virtual_directory": [directory, phones]}],
         limits={**LIMITS, "connections_per_address": 10_000, "connections_per_back_end": 10_000},
     )
     octets.daemon.start()
