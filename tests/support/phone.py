@@ -17,6 +17,7 @@ PATH = "/Microsoft-Server-ActiveSync"
 _POLICY_REQUIRED = 449
 _NUMBERS = {"Sync": 0, "FolderSync": 9, "Ping": 18, "Provision": 20}
 _PATIENCE = 60.0
+NOTHING: Element = ("", "")  # [MS-ASCMD] 2.2.1.21: a Sync without news may be answered without a body
 
 
 @frozen
@@ -40,6 +41,7 @@ class Phone:
     tls: ssl.SSLContext | None = None
     packed: bool = False
     device_id: str = "v140Device"
+    path: str = PATH
     policy_key: str = "0"
     folder_key: str = "0"
     sync_key: str = "0"
@@ -47,7 +49,7 @@ class Phone:
 
     def options(self) -> Answer:
         """What the server can."""
-        return self._ask("OPTIONS", PATH, b"")
+        return self._ask("OPTIONS", self.path, b"")
 
     def get(self, path: str) -> Answer:
         """A page."""
@@ -61,11 +63,11 @@ class Phone:
             self._provision()
             answer = self.post(name, encode(content))
         assert answer.status == HTTPStatus.OK, answer
-        return decode(answer.body)
+        return decode(answer.body) if answer.body else NOTHING
 
     def post(self, name: str, body: bytes) -> Answer:
         """A command's octets, whatever they are."""
-        return self._ask("POST", f"{PATH}?{self._query(name)}", body)
+        return self._ask("POST", f"{self.path}?{self._query(name)}", body)
 
     def fetch_folders(self) -> list[str]:
         """The ids of new folders."""
@@ -79,7 +81,11 @@ class Phone:
     def sync(self, folder: str) -> list[str]:
         """The subjects of new mails."""
         collection: list[Element] = [("AirSync:SyncKey", self.sync_key), ("AirSync:CollectionId", folder)]
+        if self.sync_key != "0":
+            collection += [("AirSync:GetChanges", ""), ("AirSync:WindowSize", "50")]
         found = self.command("Sync", ("AirSync:Sync", [("AirSync:Collections", [("AirSync:Collection", collection)])]))
+        if found == NOTHING:
+            return []
         assert text(found, "AirSync:Status") == "1", found
         self.sync_key = text(found, "AirSync:SyncKey")
         return _texts(found, "Email:Subject")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 Element = tuple[str, str | Sequence["Element"]]
 
 _HEAD = b"\x03\x01\x6a\x00"  # version 1.3, no public identifier, UTF-8, no string table
-_SWITCH_PAGE, _END, _INLINE_STRING = 0x00, 0x01, 0x03
+_SWITCH_PAGE, _END, _INLINE_STRING, _OPAQUE = 0x00, 0x01, 0x03, 0xC3
 _HAS_CONTENT = 0x40
 
 # [MS-ASWBXML] 2.1.2.1: the tokens of a page from 0x05 on, "-" where the tests need none.
@@ -60,7 +60,7 @@ def _write(octets: bytearray, element: Element, page: int) -> int:
 
 
 def decode(octets: bytes) -> Element:
-    """What `encode` was given. Raises ValueError for anything else."""
+    """What `encode` was given, or what others have written. Raises ValueError for anything else."""
     if not octets.startswith(_HEAD):
         raise ValueError("not WBXML of ActiveSync")
     root: list[Element] = []
@@ -78,6 +78,10 @@ def decode(octets: bytes) -> Element:
             end = octets.index(0, at)
             stack[-1][2].append(octets[at:end].decode())
             at = end + 1
+        elif token == _OPAQUE:
+            length, at = _number(octets, at)
+            stack[-1][2].append(octets[at : at + length].decode("utf-8", "replace"))
+            at += length
         elif token & _HAS_CONTENT:
             stack.append((_name(page, token & ~_HAS_CONTENT), [], []))
         else:
@@ -88,10 +92,18 @@ def decode(octets: bytes) -> Element:
 
 
 def _name(page: int, token: int) -> str:
-    try:
-        return _NAMES[page, token]
-    except KeyError:
-        raise ValueError(f"no token {token:#x} of page {page}") from None
+    """``PAGE:TOKEN`` in numbers for what the tests have no name for."""
+    return _NAMES.get((page, token), f"{page}:{token:#x}")
+
+
+def _number(octets: bytes, at: int) -> tuple[int, int]:
+    """Seven bits an octet, and where it ends."""
+    value = 0
+    while True:
+        value = value << 7 | octets[at] & 0x7F
+        at += 1
+        if octets[at - 1] < 0x80:
+            return value, at
 
 
 def text(element: Element, name: str) -> str:
