@@ -27,6 +27,7 @@ class KeyKind(Enum):
     UPN = "user principal name"
     ADDRESS = "SMTP address"  # among proxyAddresses, mail
     ALIAS = "alias"  # mailNickname
+    CERTIFICATE = "certificate"  # altSecurityIdentities, as Active Directory writes it
     MAILBOX_GUID = "mailbox GUID"  # msExchMailboxGuid, as 32 hexadecimal digits
 
 

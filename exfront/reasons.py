@@ -155,6 +155,14 @@ FORM_FOREIGN = Reason(
     "XF-FORM-FOREIGN", "the form was not sent by its own page", 403, "NOPERM", "SYS/PERM",
     "Log on by the page of this site.",
 )  # fmt: skip
+CERTIFICATE_NEEDED = Reason(
+    "XF-CERT-NEEDED", "no client certificate", 403, "NOPERM", "SYS/PERM", "This page needs a client certificate.",
+    substatus=7,
+)  # fmt: skip
+CERTIFICATE_UNKNOWN = Reason(
+    "XF-CERT-UNKNOWN", "the client certificate is nobody's here", 403, "NOPERM", "SYS/PERM",
+    "This client certificate belongs to no user here.", substatus=16,
+)  # fmt: skip
 NOT_PUBLISHED = Reason(
     "XF-NOT-PUBLISHED", "no such virtual directory", 404, "CANNOT", "SYS/PERM", "There is no such page."
 )

@@ -262,7 +262,7 @@ def _tls(listener: ListenerSection, settings: Settings) -> ServerCertificates | 
     if listener.tls == "none" or not files:
         return None
     protocols = (b"http/1.1",) if listener.protocol == "http" else ()  # S-TLS-3
-    return ServerCertificates(files, protocols)
+    return ServerCertificates(files, protocols, listener.client_ca_file)
 
 
 def _certificates(settings: Settings) -> tuple[CertificateFiles, ...]:

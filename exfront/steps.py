@@ -76,6 +76,14 @@ class Steps:
             record.steps["authenticate"] = self.clock.seconds() - began
         return identity
 
+    async def trust(self, record: SessionRecord, name: str, keys: Sequence[LookupKey]) -> Identity:
+        """Whose certificate is it? See `exfront.auth.portal.Portal.trust`. Raises `Refused`."""
+        began = self.clock.seconds()
+        try:
+            return await self.portal.trust(name, keys, record)
+        finally:
+            record.steps["authenticate"] = self.clock.seconds() - began
+
     async def locate(
         self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey] = (), trace: Trace | None = None
     ) -> Mailbox | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import define, evolve, field
 
@@ -14,8 +14,9 @@ from exfront.directory.ask import look_up
 from exfront.directory.dn import normalised
 from exfront.facts import Identity
 from exfront.interfaces import MISS, ICheckPasswords, IDirectory
-from exfront.names import ANY_NAME, BadName, LoginName, NameRules, decode, parse_login
+from exfront.names import ANY_NAME, BadName, LoginName, LookupKey, NameRules, decode, parse_login
 from exfront.reasons import (
+    ACCOUNT_EXPIRED,
     DISABLED_ACCOUNT,
     EMPTY_PASSWORD,
     MALFORMED_CREDENTIALS,
@@ -26,6 +27,7 @@ from exfront.reasons import (
     Refused,
 )
 from exfront.secret import Secret
+from exfront.topology import Mailbox
 
 _PERHAPS_OLD = (WRONG_PASSWORD, UNKNOWN_USER, DISABLED_ACCOUNT)  # the account moved, or was made anew or enabled
 
@@ -67,6 +69,17 @@ class Portal:
         """A back end refused this password: the directory is asked again (S-AUTH-9)."""
         if self.guarded is not None and identity.account is not None:
             self.guarded.forget(identity.account.account_id)
+
+    async def trust(self, name: str, keys: Sequence[LookupKey], record: SessionRecord) -> Identity:
+        """The account of a client that others have proven, by a certificate: `keys` find it, `name` is for the log.
+
+        No bind tells whether the account has expired: what the directory says is looked at. Raises `Refused`.
+        """
+        record.user = name
+        account = await self._account(keys, record, None)
+        if account.expires and account.expires <= record.started:
+            raise Refused(ACCOUNT_EXPIRED, account.dn)
+        return Identity(account, name.encode("utf-8", "surrogatepass"), "certificate", keys=tuple(keys))
 
     async def _authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
         check_credentials(name, secret)
@@ -122,7 +135,11 @@ class Portal:
         typed = decode(name)
         record.user = typed or "-"
         login = self._login(typed)
-        account = await look_up(self.directory, login.keys, record, trace)
+        account = await self._account(login.keys, record, trace)
+        return Identity(account, name, names_mailbox=login.mailbox_keys, keys=login.keys)
+
+    async def _account(self, keys: Sequence[LookupKey], record: SessionRecord, trace: Trace | None) -> Mailbox:
+        account = await look_up(self.directory, keys, record, trace)
         if account is None:
             raise Refused(UNKNOWN_USER)
         record.account_id = account.account_id
@@ -130,7 +147,7 @@ class Portal:
             raise Refused(SERVICE_ACCOUNT, account.dn)
         if account.disabled:
             raise Refused(DISABLED_ACCOUNT, account.dn)
-        return Identity(account, name, names_mailbox=login.mailbox_keys, keys=login.keys)
+        return account
 
     def _login(self, typed: str) -> LoginName:
         try:

@@ -61,11 +61,14 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
 
 
 def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
-    for key in ("trusted_proxies", "strict_hosts"):
+    for key in ("trusted_proxies", "strict_hosts", "client_ca_file"):
         if getattr(listener, key) and listener.protocol != "http":
             findings.error(
                 (*here, key), f"{listener.protocol} has none", 'protocol = "http"', also=((*here, "protocol"),)
             )
+    if listener.client_ca_file is not None and listener.protocol == "http" and listener.tls != "implicit":
+        path, tls = (*here, "client_ca_file"), ((*here, "tls"),)
+        findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)
     for index, network in enumerate(listener.trusted_proxies):
         path = (*here, "trusted_proxies", index)
         if network.prefixlen == 0:

@@ -11,6 +11,8 @@ from exfront.config.settings import Settings
 from exfront.config.virtual_site import VirtualDirectorySection
 
 _METHOD = re.compile(r"[A-Z][A-Z_-]*\Z")
+_BY_PASSWORD = frozenset({"basic", "forms"})
+_PROVING = _BY_PASSWORD | {"certificate"}  # exfront itself says who it is
 _NEVER_RELAYED = ("CONNECT", "TRACE")  # S-HTTP-7
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110 section 5.1
 # What a request cannot do without, and what exfront itself says in it
@@ -25,6 +27,7 @@ def check_virtual_directory(
 ) -> None:
     """Note what is wrong with `directory`, which stands at `here`."""
     _authentication(directory, here, findings)
+    _certificates(settings, directory, here, findings)
     _server(settings, directory.server, (*here, "server"), findings)
     _methods(directory, here, findings)
     _identity(settings, directory, here, findings)
@@ -33,7 +36,7 @@ def check_virtual_directory(
         findings.error((*here, "smtp_domain"), f"found {quoted(directory.smtp_domain)}", allowed)
     if directory.smtp_domain_match == "strict" and not directory.smtp_domain:
         findings.error((*here, "smtp_domain_match"), "no smtp_domain to match", 'smtp_domain, or "sp1"')
-    if _proves(directory) and directory.require_tls == "no":
+    if _BY_PASSWORD & set(directory.authentication) and directory.require_tls == "no":
         findings.warn((*here, "require_tls"), "passwords may cross the network in clear")
 
 
@@ -45,20 +48,31 @@ def is_own_field(name: str, path: KeyPath, findings: Findings) -> None:
 
 
 def _proves(directory: VirtualDirectorySection) -> bool:
-    """Whether exfront asks for passwords here."""
-    return "basic" in directory.authentication or "forms" in directory.authentication
+    return bool(_PROVING & set(directory.authentication))
 
 
 def _authentication(directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
     methods, path = directory.authentication, (*here, "authentication")
     if not methods:
-        findings.error(path, "found nothing in it", '"basic", "forms", "anonymous", "passthrough"')
+        allowed = '"basic", "forms", "anonymous", "passthrough", "certificate"'
+        findings.error(path, "found nothing in it", allowed)
     if "anonymous" in methods and len(set(methods)) > 1:
         findings.error(path, '"anonymous" asks nobody, and the others ask', '"anonymous" alone, or without it')
     if "forms" in methods and "passthrough" in methods:
         findings.error(path, "a back end's challenge and a form exclude each other", '"forms" without "passthrough"')
     if not _proves(directory) and not directory.server:
         findings.warn(path, "no server for requests that name no mailbox: they are refused")
+
+
+def _certificates(settings: Settings, directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
+    if "certificate" not in directory.authentication:
+        return
+    if not any(listener.client_ca_file for listener in settings.listener):
+        path, listeners = (*here, "authentication"), (("listener",),)
+        findings.error(path, "no listener asks for a certificate", "client_ca_file in a [[listener]]", also=listeners)
+    if directory.identity == "basic":
+        path, allowed = (*here, "identity"), '"header" or "none": a certificate gives no password'
+        findings.error(path, 'found "basic"', allowed, also=((*here, "authentication"),))
 
 
 def _server(settings: Settings, name: str, path: KeyPath, findings: Findings) -> None:
@@ -91,5 +105,6 @@ def _identity(settings: Settings, directory: VirtualDirectorySection, here: KeyP
     if not directory.header_servers:
         findings.error(servers, "missing", "the names of the [[server]]s that may be told who asks", also=(identity,))
     if not _proves(directory):
-        findings.error(identity, "nobody is proven here", '"basic" or "forms" among the authentication methods')
+        allowed = '"basic", "forms" or "certificate" among the authentication methods'
+        findings.error(identity, "nobody is proven here", allowed)
     findings.warn(identity, f"these servers believe {directory.identity_header}: nobody else may reach them")

@@ -32,6 +32,8 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     files.authorities(settings.back_ends.ca_file, ("back_ends", "ca_file"))
     for index, server in enumerate(settings.server):
         files.authorities(server.ca_file, ("server", index, "ca_file"))
+    for index, listener in enumerate(settings.listener):
+        files.authorities(listener.client_ca_file, ("listener", index, "client_ca_file"))
     files.password(directory.bind_password_file, ("directory", "bind_password_file"))
     files.certificates(settings, now or datetime.now(UTC))
     files.log(settings.log.access, ("log", "access"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
@@ -20,6 +21,8 @@ class ListenerSection:
     name: str = ""
     trusted_proxies: tuple[Network, ...] = ()  # http: who may tell the client's address
     strict_hosts: bool = False  # http: refuse host names that no site lists
+
+    client_ca_file: Path | None = None  # http: who may sign clients' certificates; they are asked for one
 
     @property
     def title(self) -> str:

@@ -12,7 +12,7 @@ ApplicationName = Literal[
     "exchange", "owa", "public", "exchweb", "activesync", "ews", "oab", "autodiscover", "mapi", "rpc", "ecp", "oma",
     "powershell", "exadmin", "webdav", "sogo",
 ]  # fmt: skip
-AuthenticationMethod = Literal["basic", "forms", "anonymous", "passthrough"]
+AuthenticationMethod = Literal["basic", "forms", "anonymous", "passthrough", "certificate"]
 Preset = Literal["exchange", "sogo", "webdav"]
 Extra = Literal["ecp", "powershell", "exadmin"]
 

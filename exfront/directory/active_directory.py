@@ -73,6 +73,7 @@ class ActiveDirectory:
             KeyKind.UPN: Equals("userPrincipalName", key.value),
             KeyKind.ADDRESS: AnyOf((Equals("proxyAddresses", f"SMTP:{key.value}"), Equals("mail", key.value))),
             KeyKind.ALIAS: Equals("mailNickname", key.value),
+            KeyKind.CERTIFICATE: Equals("altSecurityIdentities", key.value),
         }
         return AllOf((Equals("objectClass", "user"), matches[key.kind]))
 

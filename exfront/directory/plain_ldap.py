@@ -47,6 +47,7 @@ class PlainLdap:
             KeyKind.ADDRESS: self.address_attributes,
             KeyKind.ALIAS: (self.alias_attribute,),
             KeyKind.MAILBOX_GUID: (),
+            KeyKind.CERTIFICATE: (),
         }[key.kind]
         wanted = [Equals(attribute, key.value) for attribute in matched if attribute]
         if not wanted:

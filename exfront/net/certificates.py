@@ -28,12 +28,16 @@ class CertificateFiles:
 class ServerCertificates:
     """Of one listener: the first of `files` for clients that ask for no name, or for one that nobody has (S-TLS-4).
 
-    `protocols` are the ALPN names offered. Raises OSError and ValueError for files that do not hold what they should.
+    `protocols` are the ALPN names offered, `client_ca_file` as in `server_options`. Raises OSError and ValueError for
+    files that do not hold what they should.
     """
 
-    def __init__(self, files: Sequence[CertificateFiles], protocols: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, files: Sequence[CertificateFiles], protocols: tuple[bytes, ...] = (), client_ca_file: Path | None = None
+    ) -> None:
         self._files = tuple(files)
         self._protocols = protocols
+        self._client_ca_file = client_ca_file
         self.load()
 
     def load(self) -> None:
@@ -58,8 +62,19 @@ class ServerCertificates:
         return SSL.Connection(self._default, None)
 
     def _context(self, files: CertificateFiles) -> SSL.Context:
-        context: SSL.Context = server_options(files.certificate, files.key, self._protocols).getContext()
+        options = server_options(files.certificate, files.key, self._protocols, self._client_ca_file)
+        context: SSL.Context = options.getContext()
+        if self._client_ca_file is not None:
+            context.load_client_ca(bytes(self._client_ca_file))  # which of them a client has is its choice
         return context
+
+
+def peer_certificate(transport: Any) -> x509.Certificate | None:
+    """The verified certificate of a TLS connection's peer; None for none, and without TLS."""
+    ask = getattr(transport, "getPeerCertificate", None)
+    found = ask() if ask is not None else None
+    certificate: x509.Certificate | None = None if found is None else found.to_cryptography()
+    return certificate
 
 
 def server_name(transport: Any) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -28,12 +29,21 @@ _CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
 )
 
 
-def server_options(certificate: Path, key: Path | None, protocols: tuple[bytes, ...] = ()) -> CertificateOptions:
+def server_options(
+    certificate: Path, key: Path | None, protocols: tuple[bytes, ...] = (), client_ca_file: Path | None = None
+) -> CertificateOptions:
     """What a listener needs to speak TLS 1.2 and 1.3.
 
     `certificate` is a PEM file: the leaf first, then its chain; the private key stands in `key`, else in the same file.
-    `protocols` are the ALPN names offered. Raises OSError and ValueError for files that do not hold what they should.
+    `protocols` are the ALPN names offered. With `client_ca_file` clients may show a certificate of one of the
+    authorities in it; a wrong one ends the handshake. Raises OSError and ValueError for files that do not hold what
+    they should.
     """
+    asked: dict[str, Any] = {}
+    if client_ca_file is not None:
+        blocks = x509.load_pem_x509_certificates(client_ca_file.read_bytes())
+        authorities = [X509.from_cryptography(block) for block in blocks]
+        asked = {"verify": True, "caCerts": authorities, "requireCertificate": False}
     chain = x509.load_pem_x509_certificates(certificate.read_bytes())
     private_key = load_pem_private_key((key or certificate).read_bytes(), password=None)
     return CertificateOptions(
@@ -43,6 +53,7 @@ def server_options(certificate: Path, key: Path | None, protocols: tuple[bytes, 
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableCiphers=_CIPHERS,
         acceptableProtocols=list(protocols) or None,
+        **asked,
     )
 
 

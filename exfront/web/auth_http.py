@@ -15,8 +15,16 @@ from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import Identity
 from exfront.names import decode
-from exfront.reasons import CREDENTIALS_NEEDED, MALFORMED_CREDENTIALS, WRONG_PASSWORD, Reason, Refused
+from exfront.reasons import (
+    CERTIFICATE_UNKNOWN,
+    CREDENTIALS_NEEDED,
+    MALFORMED_CREDENTIALS,
+    WRONG_PASSWORD,
+    Reason,
+    Refused,
+)
 from exfront.steps import Steps
+from exfront.web.client_certificate import ClientCertificate
 from exfront.wire import basic
 
 _KEY = secrets.token_bytes(32)  # of this process; what it signs is never written anywhere
@@ -84,6 +92,23 @@ class LogOns:
             if refused.reason.http_status == _HTTP_UNAUTHORIZED:
                 await self._wait_until(began + self._floor(record, refused.reason) + self.jitter())
             raise
+
+    async def by_certificate(self, record: SessionRecord, certificate: ClientCertificate) -> Identity:
+        """Whose certificate it is. Raises `Refused`: whoever it is not, a password is not what is missing."""
+        shown = digest(b"certificate " + certificate.fingerprint)
+        known = self._identity if self.clock.seconds() < self.until else None
+        if known is not None and hmac.compare_digest(self._digest, shown):
+            self.note(record, known)
+            return known
+        try:
+            identity = await self.steps.trust(record, certificate.name, certificate.keys)
+        except Refused as refused:
+            if refused.reason.http_status != _HTTP_UNAUTHORIZED:
+                raise
+            raise Refused(CERTIFICATE_UNKNOWN, refused.reason.cause) from None
+        self._identity, self._digest = identity, shown
+        self.until = self.clock.seconds() + self.settings.remembered_logon_time
+        return identity
 
     def _floor(self, record: SessionRecord, reason: Reason) -> float:
         """How long a refusal is held back, in seconds: longer with each failure of a network (S-MAIL-11)."""

@@ -15,6 +15,7 @@ from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
+from exfront.web.client_certificate import ClientCertificate
 from exfront.web.deadline import Deadline
 from exfront.web.devices import Devices
 from exfront.web.form_sessions import FormSessions
@@ -57,6 +58,7 @@ class ClientContext:
     facts: ClientFacts = field(init=False)  # of the peer of the connection
     sites: VirtualSites = field(init=False)
     proxied: bool = field(init=False)  # the peer is a trusted proxy
+    certificate: ClientCertificate | None = field(default=None, init=False)  # of the peer, verified
     server_name: bytes | None = field(default=None, init=False)  # that the client asked for in TLS
     route: Route | None = field(default=None, init=False)
     pinned: BackEndConnection | None = field(default=None, init=False)

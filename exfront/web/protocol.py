@@ -24,13 +24,14 @@ from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
-from exfront.net.certificates import server_name
+from exfront.net.certificates import peer_certificate, server_name
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import NOTHING, RequestBody
+from exfront.web.client_certificate import read_certificate
 from exfront.web.context import ClientContext
 from exfront.web.devices import Devices
 from exfront.web.journal import Journal
@@ -110,6 +111,9 @@ class HttpProtocol(Protocol):
     def handshakeCompleted(self) -> None:
         """TLS is up, where it is spoken."""
         self._context.server_name = server_name(self._line)
+        certificate = peer_certificate(self._line)
+        if certificate is not None:
+            self._context.certificate = read_certificate(certificate, self._context.steps.portal.rules)
         self._pace.enter(Phase.IDLE)
 
     def dataReceived(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from exfront.facts import ANONYMOUS, Identity
 from exfront.reasons import (
     BAD_INPUT,
     BODY_TOO_LARGE,
+    CERTIFICATE_NEEDED,
     CLIENT_TIMEOUT,
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
@@ -314,8 +315,14 @@ class Request:
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
-        agents = self.context.settings.forms.agents
-        if schemes.by_form(directory.section.authentication, authorization, self.head.get(b"user-agent"), agents):
+        methods, agents = directory.section.authentication, self.context.settings.forms.agents
+        if "certificate" in methods:
+            certificate = None if self._client.proxied else self.context.certificate  # a proxy's own is no user's
+            if certificate is not None:
+                return await log_ons.by_certificate(self.record, certificate)
+            if len(methods) == 1:
+                raise Refused(CERTIFICATE_NEEDED)
+        if schemes.by_form(methods, authorization, self.head.get(b"user-agent"), agents):
             return await self._form_identity(directory)
         if not schemes.proven_here(directory.section.authentication, authorization):
             return ANONYMOUS

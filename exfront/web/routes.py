@@ -69,7 +69,10 @@ def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirector
 
 
 def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
-    """What the back end is told of who asks: a proven user's name and password, else what the client says itself."""
+    """What the back end is told of who asks: a proven user's name and password, else what the client says itself.
+
+    Whom a certificate has proven has no password, and what else he says is not proven.
+    """
     identity = case.identity
     if identity.account is None:
         methods = case.directory.section.authentication

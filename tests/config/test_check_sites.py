@@ -120,6 +120,24 @@ class VirtualDirectoryTests(SynchronousTestCase):
             if not wrong:
                 self.assertIn(f"17 {key}identity", warnings(found))
 
+    def test_certificates_need_a_listener_that_asks_and_give_no_password(self) -> None:
+        """S-ROUTE-3: and a listener with TLS, that speaks HTTP."""
+        key = "virtual_site[1].virtual_directory[1]."
+        asks = 'client_ca_file = "ca.pem"\ntls = "implicit"\n'
+        takes = 'authentication = "certificate"\n'
+        tls = '[tls]\ncertificate = "mail.pem"\n'
+        for more, listener, wrong in (
+            (takes + 'identity = "none"\n', asks, []),
+            (takes + 'identity = "header"\nheader_servers = ["chicago"]\n', asks, []),
+            (takes, asks, [f"{key}identity"]),
+            (takes + 'identity = "none"\n', "", [f"{key}authentication"]),
+            ("", 'client_ca_file = "ca.pem"\n', ["listener[3].client_ca_file"]),
+        ):
+            found = related(_BEFORE + _directory(more=more) + tls + _HTTP + listener)
+            self.assertEqual([error.key for error in found.errors], wrong, (more, listener))
+        (error,) = related(SMALLEST + 'client_ca_file = "ca.pem"\n').errors
+        self.assertEqual(error.key, "listener[1].client_ca_file")
+
 
 class SiteTests(SynchronousTestCase):
     def test_public_names(self) -> None:

@@ -150,7 +150,10 @@ class MistakeTests(SynchronousTestCase):
     def test_an_unknown_key_comes_with_the_nearest_spelling_and_all_that_are_allowed(self) -> None:
         (error,) = read(SMALLEST.replace("address", "adress"))[1].errors
         self.assertEqual(error.nearest, "address")
-        self.assertEqual(error.allowed, "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts")
+        self.assertEqual(
+            error.allowed,
+            "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, client_ca_file",
+        )
 
     def test_a_wrong_word_comes_with_the_nearest_and_all_that_are_allowed(self) -> None:
         (error,) = read(SMALLEST.replace('"imap4"', '"IMAP"'))[1].errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
+import uuid
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.exfront import ExFront
 from tests.support.mail_site import LISTENERS, PUBLIC_NAME, MailSite, shared
+from tests.support.population import DNS_DOMAIN
 from tests.support.process import temporary_folder, wait_until
 from tests.support.rpc_back_end import ECHO, RpcBackEnd
 from tests.support.rpc_client import INTERFACE, RpcClient, RpcError, probe
@@ -91,6 +93,19 @@ class TunnelTests(SynchronousTestCase):
         for listener in ("https", "http"):
             self.run_async(work(self.client(listener=listener)))
         wait_until(lambda: self.stage.back_end.open_channels() == 0, "no channel left behind")
+
+    def test_the_mailbox_by_its_guid(self) -> None:
+        """S-ROUTE-13: as Outlook asks since Exchange 2013; looked up in the directory."""
+
+        async def work(client: RpcClient) -> None:
+            await client.connect()
+            self.assertEqual(await client.echo(b"a"), b"a")
+            await client.close()
+
+        self.run_async(work(self.client(f"{self.user.mailbox_guid}@{DNS_DOMAIN}:6001")))
+        with self.assertRaises(RpcError) as caught:
+            self.run_async(work(self.client(f"{uuid.uuid4()}@{DNS_DOMAIN}:6001")))
+        self.assertEqual(str(caught.exception), "HTTP/1.1 503 RPC Error: 6ba")
 
     def test_an_echo_request(self) -> None:
         """[MS-RPCH] 2.1.2.1.5: the server's own answer."""

@@ -30,11 +30,25 @@ class Authority:
 
     def issue(self, name: str, addresses: Sequence[str] = (), expired: bool = False) -> Path:
         """A PEM file with the key, the certificate for `name` and `addresses`, and the authority's own."""
-        key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(name)]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        return self._issue(name, names, expired)
+
+    def issue_client(self, name: str, upn: str = "", address: str = "", expired: bool = False) -> Path:
+        """The same for a person: the subject is `name`, and what else is given stands in subjectAltName."""
+        names: list[x509.GeneralName] = []
+        if upn:
+            value = bytes((0x0C, len(upn.encode()))) + upn.encode()
+            names.append(x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), value))
+        if address:
+            names.append(x509.RFC822Name(address))
+        return self._issue(name, names, expired)
+
+    def _issue(self, name: str, names: list[x509.GeneralName], expired: bool) -> Path:
+        key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_x509_name(name), self._name, key.public_key(), expired=expired)
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

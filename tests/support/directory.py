@@ -42,6 +42,7 @@ def _values(entry: Mailbox, kind: KeyKind) -> Iterable[str]:
         KeyKind.UPN: (entry.upn,),
         KeyKind.ADDRESS: entry.addresses,
         KeyKind.ALIAS: (entry.alias,),
+        KeyKind.CERTIFICATE: (f"X509:<I>CN=exfront test authority<S>CN={entry.account_name}",),
         KeyKind.MAILBOX_GUID: (guid(entry.account_name).replace("-", ""),),
     }[kind]
 

@@ -61,6 +61,11 @@ class Person:
         """objectGUID: the same in every run."""
         return uuid.uuid5(uuid.NAMESPACE_DNS, self.dn).bytes
 
+    @property
+    def mailbox_guid(self) -> uuid.UUID:
+        """What Outlook calls the mailbox since Exchange 2013."""
+        return uuid.uuid5(uuid.NAMESPACE_DNS, f"mailbox of {self.dn}")
+
     def attributes(self) -> Attributes:
         """Its entry."""
         mail: Attributes = {}
@@ -71,6 +76,8 @@ class Person:
                 "mailNickname": [self.alias],
                 # the primary one not first: its upper-case type makes it the primary one
                 "proxyAddresses": [*secondary, f"SMTP:{self.address}", *self.more_addresses],
+                "msExchMailboxGuid": [self.mailbox_guid.bytes_le],
+                "altSecurityIdentities": [f"X509:<I>CN=exfront test authority<S>CN={self.alias}"],
                 "legacyExchangeDN": [f"{_LEGACY}/cn=Recipients/cn={self.alias}"],
                 **_home(self.home, self.server),
             }

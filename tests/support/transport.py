@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
@@ -32,6 +33,7 @@ class MemoryTransport(StringTransport):
         )
         self.protocol = protocol
         self.tls_started = 0
+        self.peer: X509 | None = None
         self.closed_writing = False
         self.no_delay = False
         self.keep_alive = False
@@ -81,8 +83,8 @@ class MemoryTransport(StringTransport):
     def startTLS(self, contextFactory: object, normal: bool = True) -> None:
         self.tls_started += 1
 
-    def getPeerCertificate(self) -> None:
-        return None
+    def getPeerCertificate(self) -> X509 | None:
+        return self.peer
 
     @property
     def negotiatedProtocol(self) -> None:

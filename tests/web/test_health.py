@@ -38,7 +38,7 @@ def kill(here: Conversation, server: str, application: str = "owa") -> None:
 
 class HealthTests(SynchronousTestCase):
     def test_each_application_without_a_log_on(self) -> None:
-        """S-OPS-16: Exchange's own text, in any case, in the clear too, and nothing is looked up."""
+        """S-HTTP-22: Exchange's own text, in any case, in the clear too, and nothing is looked up."""
         for application in HEALTHY:
             here = conversation(application)
             for name in (b"healthcheck.htm", b"HealthCheck.HTM"):
