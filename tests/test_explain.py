@@ -31,6 +31,7 @@ _SITE = VirtualSiteSection(
     public_name="mail.fourthcoffee.com",
     virtual_directory=(
         VirtualDirectorySection(path="/exchange", application="exchange", smtp_domain="fourthcoffee.com"),
+        VirtualDirectorySection(path="/cards", application="owa", authentication="certificate", identity="none"),
         VirtualDirectorySection(path="/public", application="public", authentication="anonymous", server="chicago"),
         VirtualDirectorySection(
             path="/inside", application="webdav", require_tls="redirect", back_end_port=8080,
@@ -192,6 +193,7 @@ class HttpTests(_Case):
             ("/exchange/", "GET", "by 401 of exfront", "authentication: basic"),
             ("/forms/?Cmd=logoff", "GET", "the page after a log-off, by exfront itself", "its path, or its query"),
             ("/public/", "GET", "nobody is asked", "authentication: anonymous"),
+            ("/cards/", "GET", "by client certificate: 403 without one", "authentication: certificate"),
         ):  # fmt: skip
             question = Question("http", b"alice", f"https://mail.fourthcoffee.com{url}", None, method)
             report = self.explain(question)

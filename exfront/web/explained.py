@@ -118,6 +118,8 @@ def _log_on(directory: VirtualDirectory, method: str, page: str) -> Report:
     """How a client without credentials is asked who it is, and why so."""
     methods = directory.section.authentication
     because = f"authentication: {', '.join(methods)}"
+    if set(methods) == {"certificate"} and not page:
+        return {"log_on": "by client certificate: 403 without one", "log_on_because": because}
     if page:
         return {"log_on": f"{_OWN_PAGES[page]}, by exfront itself", "log_on_because": "its path, or its query"}
     if directory.asks_form:
