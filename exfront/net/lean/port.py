@@ -1,0 +1,125 @@
+"""A listening socket in the lean loop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from exfront.net.lean.loop import EDGES, Flags, LeanLoop
+from exfront.net.lean.stream import Address, address_of
+
+_FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_FULL_PAUSE = 0.25  # seconds until accepting is tried again; clients wait in the backlog meanwhile
+
+
+class Starts(Protocol):
+    """Makes a transport of an accepted socket and starts `protocol` on it."""
+
+    def __call__(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None: ...
+
+
+@implementer(IListeningPort)
+class LeanPort:
+    """Takes connections, `at_once` of them before others have their turn: a TLS handshake is work."""
+
+    def __init__(
+        self, loop: LeanLoop, listening: socket.socket, factory: ServerFactory, start: Starts, at_once: int
+    ) -> None:
+        self._loop = loop
+        self._socket: socket.socket | None = listening
+        self._fd = listening.fileno()
+        self._factory = factory
+        self._start = start
+        self._at_once = at_once
+        self._family = listening.family
+        self._pause: IDelayedCall | None = None
+        self._full = False  # no descriptor was free the last time
+
+    def startListening(self) -> None:
+        """Take connections from now on."""
+        self._factory.doStart()
+        self._loop.add(self._fd, self, EDGES)
+
+    def stopListening(self) -> Deferred[None]:
+        """Take no more; those that are open live on."""
+        listening, self._socket = self._socket, None
+        if listening is not None:
+            if self._pause is not None:
+                self._pause.cancel()
+                self._pause = None
+            self._loop.remove(self._fd, shared=True)
+            listening.close()
+            self._factory.doStop()
+        return succeed(None)
+
+    def getHost(self) -> Address:
+        """Where it listens. Raises `OSError` when it does not any more."""
+        if self._socket is None:
+            raise OSError("not listening")
+        return address_of(self._socket.getsockname())
+
+    # --- for the loop
+
+    def event(self, flags: Flags) -> None:
+        """Somebody may have called."""
+        self.again()
+
+    def again(self) -> None:
+        """Ends when nobody waits any more, when no descriptor is free, and after `at_once` for the sake of others."""
+        accept: Any = getattr(self._socket, "_accept", None)  # without the cost of a socket.socket
+        for _ in range(self._at_once):
+            if self._socket is None or self._pause is not None:
+                return
+            try:
+                descriptor, name = accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _FULL:
+                    self._wait(error)
+                    return
+                continue  # that one is gone already, or not let in by the firewall (accept(2))
+            self._full = False
+            self._take(descriptor, name)
+        self._loop.soon(self)
+
+    def broke(self, failure: Failure) -> None:
+        """A fault costs one connection; the others that wait make no new edge."""
+        _log.failure("unhandled error while a connection was taken", failure)
+        if self._socket is not None:
+            self._loop.soon(self)
+
+    def _take(self, descriptor: int, name: Any) -> None:
+        connected = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
+        try:
+            connected.setblocking(False)
+            peer = address_of(name)
+            protocol = self._factory.buildProtocol(peer)
+        except BaseException:
+            connected.close()
+            raise
+        if protocol is None:
+            connected.close()
+        else:
+            self._start(connected, peer, protocol)
+
+    def _wait(self, error: OSError) -> None:
+        if not self._full:
+            _log.error("cannot take a connection: {error}", error=error.strerror)
+        self._full = True
+        self._pause = self._loop.reactor.callLater(_FULL_PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.soon(self)
+
+
+_log = Logger()

@@ -1,0 +1,107 @@
+"""Where connections come from: the makes of transports, which protocols cannot tell apart.
+
+A protocol sees Twisted's interfaces alone: `ITCPTransport`, `ITLSTransport`, `IPushProducer`, `IConsumer`.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IOpenSSLClientConnectionCreator,
+    IProtocol,
+    IProtocolFactory,
+)
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.ssl import CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+
+class Transports(Protocol):
+    """One make of transports."""
+
+    def listen(
+        self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
+    ) -> IListeningPort:
+        """Take connections at `listening`, which may be closed afterwards; with `tls` it is spoken at once.
+
+        `factory` builds the protocol of each connection; where it builds none, the connection is closed without an
+        octet, also of TLS (S-OPS-4).
+        """
+        ...
+
+    def connect(
+        self,
+        address: str,
+        port: int,
+        seconds: float,
+        factory: IProtocolFactory,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+    ) -> Deferred[IProtocol]:
+        """Connect to an IP address within `seconds`; the protocol fires when there is a connection.
+
+        That is before a TLS handshake: `IHandshakeListener` tells its end, `connectionLost` its failure. Fails with
+        `twisted.internet.error.ConnectError` or `TimeoutError`.
+        """
+        ...
+
+
+@frozen
+class TwistedTransports:
+    """Twisted's own, of any reactor on any platform."""
+
+    reactor: Any
+
+    def listen(
+        self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
+    ) -> IListeningPort:
+        """See `Transports`."""
+        served = factory if tls is None else _SecureFactory(factory, tls)
+        port: IListeningPort = self.reactor.adoptStreamPort(listening.fileno(), listening.family, served)
+        return port
+
+    def connect(
+        self,
+        address: str,
+        port: int,
+        seconds: float,
+        factory: IProtocolFactory,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+    ) -> Deferred[IProtocol]:
+        """See `Transports`."""
+        endpoint = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        calling = endpoint(self.reactor, address, port, timeout=seconds)
+        if tls is None:
+            return calling.connect(factory).addCallback(_half_closeable)
+        return calling.connect(TLSMemoryBIOFactory(tls, True, factory))
+
+
+def _half_closeable(protocol: IProtocol) -> IProtocol:
+    """The endpoint's own wrapper knows a half close only of protocols that are no `IHandshakeListener`: without it."""
+    line: Any = protocol.transport  # type: ignore[attr-defined]
+    if line is not None:
+        line.protocol = protocol
+    return protocol
+
+
+class _SecureFactory(ServerFactory):
+    """TLS around what `inner` builds; Twisted's own wrapper would wrap also the None of a refusal."""
+
+    noisy = False
+
+    def __init__(self, inner: ServerFactory, tls: CertificateOptions) -> None:
+        self._inner = inner
+        self._tls = TLSMemoryBIOFactory(tls, False, ServerFactory())
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
+        protocol = self._inner.buildProtocol(addr)
+        if protocol is None:
+            return None
+        wrapped: IProtocol = self._tls.protocol(self._tls, protocol)
+        return wrapped
