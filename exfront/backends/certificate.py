@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
+from typing import Any
 
 from attrs import define
 from cryptography import x509
@@ -14,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront.net.pins import PinMismatch, digests
+from exfront.net.tls import ClientTLS
 from exfront.reasons import BACK_END_CERTIFICATE, Refused
 
 _NAMES = 5  # of a certificate in one log line; some have hundreds
@@ -25,14 +28,18 @@ class Verification:
     """Of one connection: makes it by `options`, and remembers it; `host` is the name wanted."""
 
     host: str
-    options: IOpenSSLClientConnectionCreator
+    options: ClientTLS
     _connection: SSL.Connection | None = None
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """See `twisted.internet.interfaces.IOpenSSLClientConnectionCreator`."""
-        connection: SSL.Connection = self.options.clientConnectionForTLS(protocol)
-        self._connection = connection
-        return connection
+        self._connection = self.options.clientConnectionForTLS(protocol)
+        return self._connection
+
+    def client_connection(self, transport: Any, connected: socket.SocketType | None) -> SSL.Connection:
+        """See `exfront.net.tls.ClientTLS`."""
+        self._connection = self.options.client_connection(transport, connected)
+        return self._connection
 
     def over(self) -> None:
         """The handshake is through: nothing needs to be remembered."""

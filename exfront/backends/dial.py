@@ -13,7 +13,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
-    IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
 )
@@ -30,7 +29,7 @@ from exfront.decision import Relay
 from exfront.interfaces import IBackEndDialer
 from exfront.net.pins import pinned_options
 from exfront.net.resolve import resolve
-from exfront.net.tls import client_options
+from exfront.net.tls import ClientTLS, client_options
 from exfront.reasons import (
     BACK_END_CONNECT_TIMEOUT,
     BACK_END_NO_ADDRESS,
@@ -55,7 +54,7 @@ class Dialer:
     table: BackEndTable
     ca_file: str = ""
     _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
-    _tls: dict[tuple[str, str, tuple[bytes, ...]], IOpenSSLClientConnectionCreator] = field(factory=dict)
+    _tls: dict[tuple[str, str, tuple[bytes, ...]], ClientTLS] = field(factory=dict)
 
     def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """See `IBackEndDialer`."""

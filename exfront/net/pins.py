@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import socket
 from collections.abc import Collection
+from typing import Any
 
 from attrs import frozen
 from cryptography import x509
@@ -11,12 +13,13 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from exfront.net.tls import verified_connection
 
 
 class PinMismatch(Exception):  # noqa: N818 - what the certificate is
@@ -39,20 +42,20 @@ class PinnedOptions:
     _options: CertificateOptions
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """See `twisted.internet.interfaces.IOpenSSLClientConnectionCreator`."""
-        connection = SSL.Connection(self._options.getContext())
-        if not isIPAddress(self.host) and not isIPv6Address(self.host):  # RFC 6066 section 3
-            connection.set_tlsext_host_name(self.host.encode("idna"))
+        """See `exfront.net.tls.ClientTLS`."""
+        return self.client_connection(protocol, None)
+
+    def client_connection(self, transport: Any, connected: socket.SocketType | None) -> SSL.Connection:
+        """See `exfront.net.tls.ClientTLS`."""
 
         def verify(_: SSL.Connection, certificate: X509, error: int, depth: int, sound: int) -> bool:
             """OpenSSL asks for each certificate of the chain, and for the leaf always, before our Finished is sent."""
             if depth > 0 or self._pinned(certificate.to_cryptography()):
                 return True
-            protocol.failVerification(Failure(PinMismatch()))
+            transport.failVerification(Failure(PinMismatch()))
             return False
 
-        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
-        return connection
+        return verified_connection(self._options, self.host, verify, connected)
 
     def _pinned(self, leaf: x509.Certificate) -> bool:
         return any(hmac.compare_digest(found, pin) for found in digests(leaf) for pin in self.pins)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from service_identity import VerificationError
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     AcceptableCiphers,
     Certificate,
     CertificateOptions,
     TLSVersion,
-    optionsForClientTLS,
+    platformTrust,
     trustRootFromCertificates,
 )
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
+
+Verify = Callable[[SSL.Connection, X509, int, int, int], bool]
 
 # S-TLS-1: forward secrecy and authenticated encryption only (RFC 9325 section 4.2)
 _CIPHERS = AcceptableCiphers.fromOpenSSLCipherString(
@@ -46,28 +55,102 @@ def server_options(
         asked = {"verify": True, "caCerts": authorities, "requireCertificate": False}
     chain = x509.load_pem_x509_certificates(certificate.read_bytes())
     private_key = load_pem_private_key((key or certificate).read_bytes(), password=None)
-    return CertificateOptions(
+    options = CertificateOptions(
         privateKey=private_key,  # type: ignore[arg-type]  # pyOpenSSL's own classes are deprecated
         certificate=chain[0],  # type: ignore[arg-type]
         extraCertChain=chain[1:],  # type: ignore[arg-type]
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableCiphers=_CIPHERS,
-        acceptableProtocols=list(protocols) or None,
         **asked,
     )
+    if protocols:
+        options.getContext().set_alpn_select_callback(partial(_choose, protocols))
+    return options
 
 
-def client_options(host: str, ca_file: str = "") -> IOpenSSLClientConnectionCreator:
+def _choose(known: tuple[bytes, ...], _: SSL.Connection, offered: list[bytes]) -> bytes:
+    """The first of ours that is offered; an empty name, which none is, ends the handshake (RFC 7301 section 3.2)."""
+    return next((name for name in known if name in offered), b"")
+
+
+class ClientTLS(Protocol):
+    """Makes the client's side of TLS connections, for both makes of transports."""
+
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """See `twisted.internet.interfaces.IOpenSSLClientConnectionCreator`."""
+        ...
+
+    def client_connection(self, transport: Any, connected: socket.SocketType | None) -> SSL.Connection:
+        """On a connected socket, or in memory without one.
+
+        A certificate that is not accepted ends the handshake; `transport.failVerification` is told why where it was
+        exfront that did not accept it.
+        """
+        ...
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@frozen
+class NamedServer:
+    """Accepts a chain to a trusted authority whose leaf is for `host`, a DNS name or an IP address (RFC 9525)."""
+
+    host: str
+    _options: CertificateOptions
+
+    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """See `ClientTLS`."""
+        return self.client_connection(protocol, None)
+
+    def client_connection(self, transport: Any, connected: socket.SocketType | None) -> SSL.Connection:
+        """See `ClientTLS`."""
+
+        def verify(_: SSL.Connection, certificate: X509, error: int, depth: int, sound: int) -> bool:
+            """OpenSSL asks for each certificate of the chain; what it found wrong itself stays wrong."""
+            if depth > 0 or not sound:
+                return bool(sound)
+            try:
+                self._check_name(certificate.to_cryptography())
+            except Exception:  # noqa: BLE001 - out of a callback it would be lost; whatever it is, it is no acceptance
+                transport.failVerification(Failure())
+                return False
+            return True
+
+        return verified_connection(self._options, self.host, verify, connected)
+
+    def _check_name(self, leaf: x509.Certificate) -> None:
+        if is_address(self.host):
+            verify_certificate_ip_address(leaf, self.host)
+        else:
+            verify_certificate_hostname(leaf, self.host.encode("idna").decode("ascii"))
+
+
+def verified_connection(
+    options: CertificateOptions, host: str, verify: Verify, connected: socket.SocketType | None
+) -> SSL.Connection:
+    """A client's connection that names `host` (RFC 6066 section 3: no address) and has each certificate verified."""
+    connection = SSL.Connection(options.getContext(), connected)  # type: ignore[arg-type]
+    if not is_address(host):
+        connection.set_tlsext_host_name(host.encode("idna"))
+    connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+    return connection
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, and no name."""
+    return isIPAddress(host) or isIPv6Address(host)
+
+
+def client_options(host: str, ca_file: str = "") -> NamedServer:
     """Verify a server by its name `host` (or IP address) and the authorities in the PEM file `ca_file`.
 
     An empty `ca_file` means the system's authorities. There is no way to switch verification off. Raises OSError and
     ValueError for a file that holds no certificate.
     """
     if not ca_file:
-        return optionsForClientTLS(host)
+        return NamedServer(host, CertificateOptions(trustRoot=platformTrust()))
     blocks = x509.load_pem_x509_certificates(Path(ca_file).read_bytes())
     certificates = [Certificate(X509.from_cryptography(block)) for block in blocks]
-    return optionsForClientTLS(host, trustRoot=trustRootFromCertificates(certificates))
+    return NamedServer(host, CertificateOptions(trustRoot=trustRootFromCertificates(certificates)))
 
 
 def certificate_fault(failure: Failure, transport: object = None) -> str:
@@ -80,7 +163,7 @@ def certificate_fault(failure: Failure, transport: object = None) -> str:
         return "name"
     if not isinstance(error, SSL.Error) or "certificate verify failed" not in str(error.args):
         return ""
-    if not isinstance(transport, TLSMemoryBIOProtocol):
+    if not isinstance(transport, TLSMemoryBIOProtocol):  # the directory's transports are Twisted's own
         return "chain"
     leaf = _leaf(transport.getHandle())
     return "expired" if leaf is not None and leaf.not_valid_after_utc < datetime.now(UTC) else "issuer"

@@ -111,7 +111,7 @@ class AlpnTests(TestCase):
 
 class SourceTests(SynchronousTestCase):
     def test_no_context_is_built_by_hand(self) -> None:
-        """S-TLS-2: contexts come from CertificateOptions and optionsForClientTLS; no callback says yes to all."""
+        """S-TLS-2: contexts come from CertificateOptions; no callback says yes to all."""
         package = Path(__file__).parents[2] / "exfront"
         banned = ("ClientContextFactory", "DefaultOpenSSLContextFactory", "set_verify", "VERIFY_NONE", "SSL.Context(")
         found = [
@@ -120,6 +120,6 @@ class SourceTests(SynchronousTestCase):
             for word in banned
             if word in file.read_text("utf-8")
         ]
-        # The one context compares a key with its certificate; nothing ever connects with it. The one callback takes
+        # The one context compares a key with its certificate; nothing ever connects with it. The callbacks take a
         # pinned certificates: tests/net/test_pins.py.
-        self.assertEqual(sorted(found), [("config/files.py", "SSL.Context("), ("net/pins.py", "set_verify")])
+        self.assertEqual(sorted(found), [("config/files.py", "SSL.Context("), ("net/tls.py", "set_verify")])

@@ -54,6 +54,7 @@ class LeanTransport:
     __slots__ = (
         "_aborted",
         "_asked",
+        "_calls",
         "_closing",
         "_ended",
         "_fd",
@@ -69,12 +70,15 @@ class LeanTransport:
         "_shut",
         "_shutting",
         "_socket",
+        "_tls",
         "_why",
         "protocol",
     )
 
-    def __init__(self, loop: LeanLoop, connected: socket.SocketType, peer: Address) -> None:
+    def __init__(self, loop: LeanLoop, connected: socket.SocketType, peer: Address, calls: bool = False) -> None:
         self.protocol: Any = None
+        self._calls = calls  # whether we made the connection
+        self._tls: Any = None  # `secure.Wire`, of those that speak TLS
         self._loop = loop
         self._socket: socket.SocketType | None = connected
         self._fd = connected.fileno()

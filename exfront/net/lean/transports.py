@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,9 +20,11 @@ from twisted.internet.ssl import CertificateOptions
 from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
 from exfront.net.lean.port import LeanPort
-from exfront.net.lean.stream import Address, LeanTransport
+from exfront.net.lean.secure import PlainTransport, SecureTransport, accepting, calling
+from exfront.net.lean.stream import Address
 
 _AT_ONCE = 16  # connections taken before others have their turn
+_AT_ONCE_SECURE = 4  # a handshake takes some 0.4 ms in one piece
 
 POSSIBLE = hasattr(select, "epoll")
 
@@ -36,8 +39,9 @@ class LeanTransports:
         self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
     ) -> IListeningPort:
         """See `exfront.net.transports.Transports`."""
-        assert tls is None
-        port = LeanPort(self._loop, listening.dup(), factory, self._start, _AT_ONCE)
+        start = self._taken if tls is None else partial(self._taken_secure, tls)
+        at_once = _AT_ONCE if tls is None else _AT_ONCE_SECURE
+        port = LeanPort(self._loop, listening.dup(), factory, start, at_once)
         port.startListening()
         return port
 
@@ -50,8 +54,23 @@ class LeanTransports:
         tls: IOpenSSLClientConnectionCreator | None = None,
     ) -> Deferred[IProtocol]:
         """See `exfront.net.transports.Transports`."""
-        assert tls is None
-        return LeanCall(self._loop, address, port, factory, self._start).begin(seconds)
+        start = self._called if tls is None else partial(self._called_secure, tls)
+        return LeanCall(self._loop, address, port, factory, start).begin(seconds)
 
-    def _start(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None:
-        LeanTransport(self._loop, connected, peer).start(protocol)
+    def _taken(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None:
+        PlainTransport(self._loop, connected, peer).start(protocol)
+
+    def _called(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None:
+        PlainTransport(self._loop, connected, peer, calls=True).start(protocol)
+
+    def _taken_secure(
+        self, tls: CertificateOptions, connected: socket.SocketType, peer: Address, protocol: Any
+    ) -> None:
+        transport = SecureTransport(self._loop, connected, peer)
+        transport.start_secure(protocol, accepting(tls, connected))
+
+    def _called_secure(
+        self, tls: IOpenSSLClientConnectionCreator, connected: socket.SocketType, peer: Address, protocol: Any
+    ) -> None:
+        transport = SecureTransport(self._loop, connected, peer, calls=True)
+        transport.start_secure(protocol, calling(tls, transport, connected))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -150,7 +152,7 @@ class Peer:
     """The bare, non-blocking socket at the other end."""
 
     reactor: Any
-    socket: socket.socket
+    socket: Any
 
     async def read(self, octets: int) -> bytes:
         """Exactly so many."""
@@ -167,7 +169,7 @@ class Peer:
         return bytes(found)
 
     async def end(self) -> bytes:
-        """All until the end; raises ConnectionResetError for an end by force."""
+        """All until the end, and ours after it; raises ConnectionResetError for an end by force."""
         found = bytearray()
         while True:
             try:
@@ -193,14 +195,14 @@ class Peer:
         sent = 0
         while sent < len(data):
             try:
-                sent += self.socket.send(memoryview(data)[sent : sent + 65536])
+                sent += self.socket.send(memoryview(data)[sent : sent + 16384])
             except BlockingIOError:
                 break
         return sent
 
     def end_writing(self) -> None:
-        """FIN."""
-        self.socket.shutdown(socket.SHUT_WR)
+        """FIN, and nothing of TLS's before it."""
+        socket.socket.shutdown(getattr(self.socket, "secure", self.socket), socket.SHUT_WR)
 
     def reset(self) -> None:
         """RST."""
@@ -215,3 +217,36 @@ class Peer:
         except OSError:
             return True
         return True
+
+
+@define(eq=False)
+class SecureSocket:
+    """A TLS socket that waits as a plain one does."""
+
+    secure: ssl.SSLSocket
+
+    def recv(self, octets: int, flags: int = 0) -> bytes:
+        if flags:  # a peek
+            raise BlockingIOError if not self.secure.pending() and not _waiting(self.secure) else OSError
+        try:
+            piece = self.secure.recv(octets)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+        except ssl.SSLEOFError:
+            raise ConnectionResetError from None
+        if not piece:
+            self.secure.close()  # a close by TLS waits for the other side
+        return piece
+
+    def send(self, data: Any) -> int:
+        try:
+            return self.secure.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.secure, name)
+
+
+def _waiting(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])

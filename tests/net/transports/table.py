@@ -94,21 +94,12 @@ class Make(_Case):
         await until(reactor, lambda: probe.reason is not None, "the end of a connection")
 
 
-class ConnectionCases(Make):
-    """Connected transports; a subclass says how they came about."""
+class StreamCases(Make):
+    """Connected transports, in the clear or by TLS; a subclass says how they came about."""
 
     async def pair(self, probe: Any) -> Peer:
         """A connection of `probe`, and its other end."""
         raise NotImplementedError
-
-    # --- octets
-
-    async def test_it_has_the_interfaces(self) -> None:
-        probe = Probe()
-        await self.pair(probe)
-        for interface in (ITCPTransport, IPushProducer, IConsumer):
-            verifyObject(interface, probe.line)  # type: ignore[no-untyped-call]
-        await self.finish(probe)
 
     async def test_octets_both_ways_in_order(self) -> None:
         probe = Probe()
@@ -179,8 +170,6 @@ class ConnectionCases(Make):
         await writing
         await self.finish(probe)
 
-    # --- back pressure
-
     async def test_a_producer_is_paused_and_resumed(self) -> None:
         """S-MAIL-20: what waits for a reader that does not read is bounded, and nothing is lost when it reads on."""
         probe = Probe()
@@ -195,23 +184,6 @@ class ConnectionCases(Make):
         self.assertEqual(await peer.read(BIG), source.piece * (BIG // 16384))
         await source.done
         self.assertGreater(source.pauses, 0)
-        await self.finish(probe)
-
-    async def test_what_is_held_for_a_stalled_reader_is_bounded(self) -> None:
-        """S-MAIL-20: at most 1 MB beyond what the kernel takes, by what the reader still gets after the end."""
-        probe = Probe()
-        peer = await self.pair(probe)
-        probe.line.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
-        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        source = Source(probe.line, bytes(65536), 10_000, reactor)
-        source.start()
-        await until(reactor, lambda: source.paused, "a pause")
-        await turns(reactor)
-        self.assertLess(source.written, 8 * _HELD)
-        source.stopped = True
-        probe.line.unregisterProducer()
-        probe.line.loseConnection()
-        self.assertEqual(len(await peer.end()), source.written)
         await self.finish(probe)
 
     async def test_a_registered_producer_is_stopped_when_the_connection_is_lost(self) -> None:
@@ -267,23 +239,6 @@ class ConnectionCases(Make):
         self.assertEqual(bytes(probe.data), sent)
         await self.finish(probe)
 
-    async def test_paused_in_data_received_no_more_comes(self) -> None:
-        """A pause counts from the piece on in which it is asked for."""
-        probe = Probe()
-        probe.on_data = lambda line, data: line.pauseProducing()
-        peer = await self.pair(probe)
-        sent = os.urandom(BIG)
-        written = peer.write_some(sent)
-        await until(reactor, lambda: probe.pieces, "a piece")
-        await turns(reactor)
-        self.assertEqual(probe.pieces, 1)
-        while len(probe.data) < written:
-            seen = probe.pieces
-            probe.line.resumeProducing()
-            await until(reactor, lambda seen=seen: probe.pieces > seen, "one more piece")
-        self.assertEqual(bytes(probe.data), sent[:written])
-        await self.finish(probe)
-
     async def test_paused_and_resumed_at_once(self) -> None:
         probe = Probe()
         probe.on_data = lambda line, data: _each(line.pauseProducing, line.resumeProducing)
@@ -293,32 +248,6 @@ class ConnectionCases(Make):
         await until(reactor, lambda: len(probe.data) == len(sent), "all of it")
         self.assertEqual(bytes(probe.data), sent)
         await self.finish(probe)
-
-    async def test_the_end_that_came_while_paused_is_told_after_what_came_before(self) -> None:
-        """FIN in the same segment as data, both unread for a while: no octet and no end is lost."""
-        probe = HalfProbe()
-        peer = await self.pair(probe)
-        probe.line.pauseProducing()
-        await peer.write(b"* BYE\r\n")
-        peer.end_writing()
-        await turns(reactor)
-        self.assertEqual(probe.events, [])
-        probe.line.resumeProducing()
-        await until(reactor, lambda: probe.events, "the end")
-        self.assertEqual((bytes(probe.data), probe.events), (b"* BYE\r\n", ["read ended"]))
-        await self.finish(probe)
-
-    # --- ends
-
-    async def test_what_is_written_goes_out_before_the_close(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        sent = os.urandom(BIG)
-        probe.line.write(sent)
-        probe.line.loseConnection()
-        self.assertEqual(await peer.end(), sent)
-        await until(reactor, lambda: probe.lost, "the end")
-        self.assertEqual(probe.lost, "ConnectionDone")
 
     async def test_the_close_never_comes_within_the_call(self) -> None:
         probe = Probe()
@@ -354,40 +283,6 @@ class ConnectionCases(Make):
         self.assertEqual(len(await peer.end()), 200 * 65536)
         await until(reactor, lambda: probe.lost, "the end")
 
-    async def test_nothing_is_read_after_a_close_was_asked_for(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        probe.line.write(bytes(BIG))
-        probe.line.loseConnection()
-        await peer.write(b"unread")
-        await turns(reactor)
-        self.assertEqual(bytes(probe.data), b"")
-        await self.finish(probe)
-
-    async def test_writing_after_the_end_goes_nowhere(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        peer.socket.close()
-        await until(reactor, lambda: probe.lost, "the end")
-        for call in (probe.line.loseConnection, probe.line.abortConnection, probe.line.pauseProducing,
-                     probe.line.resumeProducing, probe.line.unregisterProducer):  # fmt: skip
-            call()
-        probe.line.write(b"x")
-        probe.line.writeSequence([b"x"])
-        await turns(reactor)
-        self.assertEqual(probe.events, ["lost"])
-
-    async def test_an_abort_is_a_reset_and_drops_what_waits(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        probe.line.write(bytes(BIG))
-        probe.line.abortConnection()
-        probe.line.abortConnection()
-        await until(reactor, lambda: probe.lost, "the end")
-        self.assertEqual((probe.lost, probe.events), ("ConnectionAborted", ["lost"]))
-        with self.assertRaises(ConnectionResetError):
-            await peer.end()
-
     async def test_aborted_in_data_received_no_more_comes(self) -> None:
         probe = Probe()
         probe.on_data = lambda line, data: line.abortConnection()
@@ -395,27 +290,6 @@ class ConnectionCases(Make):
         peer.write_some(os.urandom(1_000_000))
         await until(reactor, lambda: probe.lost, "the end")
         self.assertEqual((probe.pieces, probe.events), (1, ["lost"]))
-
-    async def test_the_peers_close(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        await peer.write(b"last")
-        peer.socket.close()
-        await until(reactor, lambda: probe.lost, "the end")
-        self.assertEqual((bytes(probe.data), probe.lost), (b"last", "ConnectionDone"))
-
-    async def test_the_end_in_the_same_segment_as_data(self) -> None:
-        """The one that hung a prototype: there is no second edge for a FIN that came with data."""
-        for size in (1, 65535, 65536, 65537, 300_000):
-            probe = Probe()
-            peer = await self.pair(probe)
-            probe.line.pauseProducing()
-            peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-            sent = peer.write_some(os.urandom(size))
-            peer.socket.close()
-            probe.line.resumeProducing()
-            await until(reactor, lambda probe=probe: probe.lost, "the end")
-            self.assertEqual((len(probe.data), probe.lost), (sent, "ConnectionDone"), size)
 
     async def test_a_reset(self) -> None:
         probe = Probe()
@@ -453,6 +327,195 @@ class ConnectionCases(Make):
         await until(reactor, lambda: probe.lost, "the end")
         self.assertEqual(probe.events, ["lost"])
 
+    async def test_both_close_at_once(self) -> None:
+        for _ in range(20):
+            probe = Probe()
+            peer = await self.pair(probe)
+            await peer.write(b"x")
+            probe.line.write(b"y")
+            probe.line.loseConnection()
+            peer.socket.close()
+            await until(reactor, lambda probe=probe: probe.lost, "the end")
+            self.assertEqual(probe.events, ["lost"])
+
+    async def test_an_exception_in_a_producer_ends_that_connection(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        await turns(reactor, 40)  # TLS: a ticket that nobody read would make a reset of the close
+        source = Source(probe.line, bytes(65536), 10_000, reactor)
+        source.start()
+        await until(reactor, lambda: source.paused, "a pause")
+        source.resumeProducing = _fail  # type: ignore[method-assign]
+        await peer.read(source.written)
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    async def test_an_exception_at_the_end_is_logged(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+
+        probe.connectionLost = _fail  # type: ignore[method-assign]
+        peer.socket.close()
+        await until(reactor, lambda: self.flushLoggedErrors(ZeroDivisionError), "the log's line")
+
+    async def test_a_number_that_comes_back_within_a_batch(self) -> None:
+        """A closed descriptor's number is taken by a new connection at once: no event of the old reaches the new."""
+        old, others = Probe(), [Probe() for _ in range(8)]
+        old_peer = await self.pair(old)
+        peers = [await self.pair(other) for other in others]
+        for peer in (old_peer, *peers):
+            await peer.write(b"x")
+        old_peer.reset()
+        await until(reactor, lambda: old.lost, "the end")
+        new = Probe()
+        new_peer = await self.pair(new)
+        await new_peer.write(b"new")
+        await until(reactor, lambda: len(new.data) == 3, "the new one's octets")
+        self.assertEqual(new.events, [])
+        for probe in (new, *others):
+            await self.finish(probe)
+
+
+class StrictCases(StreamCases):
+    """What Twisted's own transports do in the clear, and not quite by TLS; lean ones always."""
+
+    async def test_paused_in_data_received_no_more_comes(self) -> None:
+        """A pause counts from the piece on in which it is asked for."""
+        probe = Probe()
+        probe.on_data = lambda line, data: line.pauseProducing()
+        peer = await self.pair(probe)
+        sent = os.urandom(BIG)
+        written = peer.write_some(sent)
+        await until(reactor, lambda: probe.pieces, "a piece")
+        await turns(reactor)
+        self.assertEqual(probe.pieces, 1)
+        while len(probe.data) < written:
+            seen = probe.pieces
+            probe.line.resumeProducing()
+            await until(reactor, lambda seen=seen: probe.pieces > seen, "one more piece")
+        self.assertEqual(bytes(probe.data), sent[:written])
+        await self.finish(probe)
+
+    async def test_what_is_written_goes_out_before_the_close(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        sent = os.urandom(BIG)
+        probe.line.write(sent)
+        probe.line.loseConnection()
+        self.assertEqual(await peer.end(), sent)
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual(probe.lost, "ConnectionDone")
+
+    async def test_writing_after_the_end_goes_nowhere(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        peer.socket.close()
+        await until(reactor, lambda: probe.lost, "the end")
+        for call in (probe.line.loseConnection, probe.line.abortConnection, probe.line.pauseProducing,
+                     probe.line.resumeProducing, probe.line.unregisterProducer):  # fmt: skip
+            call()
+        probe.line.write(b"x")
+        probe.line.writeSequence([b"x"])
+        await turns(reactor)
+        self.assertEqual(probe.events, ["lost"])
+
+    async def test_an_exception_ends_that_connection_and_no_other(self) -> None:
+        """S-OPS-8: a fault in one protocol is that connection's."""
+        good, bad = Probe(), Probe()
+        good_peer, bad_peer = await self.pair(good), await self.pair(bad)
+        bad.on_data = _fail
+        await bad_peer.write(b"x")
+        await until(reactor, lambda: bad.lost, "the end")
+        self.assertEqual(bad.lost, "ZeroDivisionError")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        good.line.write(b"still here")
+        self.assertEqual(await good_peer.read(10), b"still here")
+        await self.finish(good)
+
+
+class ConnectionCases(StrictCases):
+    """Connected transports in the clear."""
+
+    async def test_an_abort_is_a_reset_and_drops_what_waits(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        probe.line.write(bytes(BIG))
+        probe.line.abortConnection()
+        probe.line.abortConnection()
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual((probe.lost, probe.events), ("ConnectionAborted", ["lost"]))
+        with self.assertRaises(ConnectionResetError):
+            await peer.end()
+
+    async def test_it_has_the_interfaces(self) -> None:
+        probe = Probe()
+        await self.pair(probe)
+        for interface in (ITCPTransport, IPushProducer, IConsumer):
+            verifyObject(interface, probe.line)  # type: ignore[no-untyped-call]
+        await self.finish(probe)
+
+    async def test_what_is_held_for_a_stalled_reader_is_bounded(self) -> None:
+        """S-MAIL-20: at most 1 MB beyond what the kernel takes, by what the reader still gets after the end."""
+        probe = Probe()
+        peer = await self.pair(probe)
+        probe.line.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        source = Source(probe.line, bytes(65536), 10_000, reactor)
+        source.start()
+        await until(reactor, lambda: source.paused, "a pause")
+        await turns(reactor)
+        self.assertLess(source.written, 8 * _HELD)
+        source.stopped = True
+        probe.line.unregisterProducer()
+        probe.line.loseConnection()
+        self.assertEqual(len(await peer.end()), source.written)
+        await self.finish(probe)
+
+    async def test_the_end_that_came_while_paused_is_told_after_what_came_before(self) -> None:
+        """FIN in the same segment as data, both unread for a while: no octet and no end is lost."""
+        probe = HalfProbe()
+        peer = await self.pair(probe)
+        probe.line.pauseProducing()
+        await peer.write(b"* BYE\r\n")
+        peer.end_writing()
+        await turns(reactor)
+        self.assertEqual(probe.events, [])
+        probe.line.resumeProducing()
+        await until(reactor, lambda: probe.events, "the end")
+        self.assertEqual((bytes(probe.data), probe.events), (b"* BYE\r\n", ["read ended"]))
+        await self.finish(probe)
+
+    async def test_nothing_is_read_after_a_close_was_asked_for(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        probe.line.write(bytes(BIG))
+        probe.line.loseConnection()
+        await peer.write(b"unread")
+        await turns(reactor)
+        self.assertEqual(bytes(probe.data), b"")
+        await self.finish(probe)
+
+    async def test_the_peers_close(self) -> None:
+        probe = Probe()
+        peer = await self.pair(probe)
+        await peer.write(b"last")
+        peer.socket.close()
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual((bytes(probe.data), probe.lost), (b"last", "ConnectionDone"))
+
+    async def test_the_end_in_the_same_segment_as_data(self) -> None:
+        """The one that hung a prototype: there is no second edge for a FIN that came with data."""
+        for size in (1, 65535, 65536, 65537, 300_000):
+            probe = Probe()
+            peer = await self.pair(probe)
+            probe.line.pauseProducing()
+            peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            sent = peer.write_some(os.urandom(size))
+            peer.socket.close()
+            probe.line.resumeProducing()
+            await until(reactor, lambda probe=probe: probe.lost, "the end")
+            self.assertEqual((len(probe.data), probe.lost), (sent, "ConnectionDone"), size)
+
     async def test_a_reset_after_the_peers_end_is_seen_by_writing(self) -> None:
         probe = HalfProbe()
         peer = await self.pair(probe)
@@ -465,19 +528,6 @@ class ConnectionCases(Make):
         probe.line.write(b"x")
         await until(reactor, lambda: probe.lost, "the end")
         self.assertEqual(probe.events, ["read ended", "lost"])
-
-    async def test_both_close_at_once(self) -> None:
-        for _ in range(20):
-            probe = Probe()
-            peer = await self.pair(probe)
-            await peer.write(b"x")
-            probe.line.write(b"y")
-            probe.line.loseConnection()
-            peer.socket.close()
-            await until(reactor, lambda probe=probe: probe.lost, "the end")
-            self.assertEqual(probe.events, ["lost"])
-
-    # --- half-closed connections
 
     async def test_the_peers_half_close(self) -> None:
         """The answer still goes out to a client that has said all."""
@@ -528,42 +578,6 @@ class ConnectionCases(Make):
         probe.line.loseConnection()
         await until(reactor, lambda: probe.lost, "the end")
 
-    # --- faults
-
-    async def test_an_exception_ends_that_connection_and_no_other(self) -> None:
-        """S-OPS-8: a fault in one protocol is that connection's."""
-        good, bad = Probe(), Probe()
-        good_peer, bad_peer = await self.pair(good), await self.pair(bad)
-        bad.on_data = _fail
-        await bad_peer.write(b"x")
-        await until(reactor, lambda: bad.lost, "the end")
-        self.assertEqual(bad.lost, "ZeroDivisionError")
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        good.line.write(b"still here")
-        self.assertEqual(await good_peer.read(10), b"still here")
-        await self.finish(good)
-
-    async def test_an_exception_in_a_producer_ends_that_connection(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-        source = Source(probe.line, bytes(65536), 10_000, reactor)
-        source.start()
-        await until(reactor, lambda: source.paused, "a pause")
-        source.resumeProducing = _fail  # type: ignore[method-assign]
-        await peer.read(source.written)
-        await until(reactor, lambda: probe.lost, "the end")
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
-    async def test_an_exception_at_the_end_is_logged(self) -> None:
-        probe = Probe()
-        peer = await self.pair(probe)
-
-        probe.connectionLost = _fail  # type: ignore[method-assign]
-        peer.socket.close()
-        await until(reactor, lambda: self.flushLoggedErrors(ZeroDivisionError), "the log's line")
-
-    # --- addresses and options
-
     async def test_addresses(self) -> None:
         probe = Probe()
         peer = await self.pair(probe)
@@ -581,23 +595,6 @@ class ConnectionCases(Make):
             probe.line.setTcpKeepAlive(value)
             self.assertEqual((probe.line.getTcpNoDelay(), probe.line.getTcpKeepAlive()), (value, value))
         await self.finish(probe)
-
-    async def test_a_number_that_comes_back_within_a_batch(self) -> None:
-        """A closed descriptor's number is taken by a new connection at once: no event of the old reaches the new."""
-        old, others = Probe(), [Probe() for _ in range(8)]
-        old_peer = await self.pair(old)
-        peers = [await self.pair(other) for other in others]
-        for peer in (old_peer, *peers):
-            await peer.write(b"x")
-        old_peer.reset()
-        await until(reactor, lambda: old.lost, "the end")
-        new = Probe()
-        new_peer = await self.pair(new)
-        await new_peer.write(b"new")
-        await until(reactor, lambda: len(new.data) == 3, "the new one's octets")
-        self.assertEqual(new.events, [])
-        for probe in (new, *others):
-            await self.finish(probe)
 
 
 class ListeningCases(Make):

@@ -10,7 +10,8 @@ from twisted.trial.unittest import TestCase
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.transports import Transports
 from tests.net.transports.probe import Peer
-from tests.net.transports.table import ConnectingCases, ConnectionCases, ListeningCases
+from tests.net.transports.secure_table import SecureCases, SecureConnectingCases, SecureListeningCases
+from tests.net.transports.table import ConnectingCases, ConnectionCases, ListeningCases, StrictCases
 
 reactor: Any = the_reactor
 
@@ -35,4 +36,22 @@ class LeanListeningTests(_Lean, ListeningCases, TestCase):
 
 
 class LeanConnectingTests(_Lean, ConnectingCases, TestCase):
+    pass
+
+
+class LeanSecureTakenTests(_Lean, SecureCases, StrictCases, TestCase):
+    async def pair(self, probe: Any) -> Peer:
+        return await self.taken(probe)
+
+
+class LeanSecureCalledTests(_Lean, SecureCases, StrictCases, TestCase):
+    async def pair(self, probe: Any) -> Peer:
+        return await self.called(probe)
+
+
+class LeanSecureListeningTests(_Lean, SecureListeningCases, TestCase):
+    pass
+
+
+class LeanSecureConnectingTests(_Lean, SecureConnectingCases, TestCase):
     pass

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from exfront.net.transports import Transports, TwistedTransports
 from tests.net.transports.probe import Peer
+from tests.net.transports.secure_table import SecureCases, SecureConnectingCases, SecureListeningCases
 from tests.net.transports.table import ConnectingCases, ConnectionCases, ListeningCases
 
 reactor: Any = the_reactor
@@ -34,4 +35,22 @@ class TwistedListeningTests(_Twisted, ListeningCases, TestCase):
 
 
 class TwistedConnectingTests(_Twisted, ConnectingCases, TestCase):
+    pass
+
+
+class TwistedSecureTakenTests(_Twisted, SecureCases, TestCase):
+    async def pair(self, probe: Any) -> Peer:
+        return await self.taken(probe)
+
+
+class TwistedSecureCalledTests(_Twisted, SecureCases, TestCase):
+    async def pair(self, probe: Any) -> Peer:
+        return await self.called(probe)
+
+
+class TwistedSecureListeningTests(_Twisted, SecureListeningCases, TestCase):
+    pass
+
+
+class TwistedSecureConnectingTests(_Twisted, SecureConnectingCases, TestCase):
     pass
