@@ -41,8 +41,10 @@ from exfront.interfaces import IRecordObserver
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
 from exfront.net.certificates import CertificateFiles, ServerCertificates
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.resolve import resolve
+from exfront.net.transports import Transports, TwistedTransports
 from exfront.operate.access_log import FlushOnStop, open_access_log
 from exfront.operate.background import Background
 from exfront.operate.certificate_watch import CertificateWatch
@@ -75,6 +77,7 @@ class Core:
     sessions: SessionTable
     steps: Steps
     topology: TopologyReader
+    transports: Transports
     pool: Pool
     cookies: RouteCookies
     devices: Devices
@@ -99,8 +102,9 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     proxies = tuple(network for listener in settings.listener for network in listener.trusted_proxies)
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
+    transports: Transports = LeanTransports(reactor) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
-    dialer = Dialer(reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
+    dialer = Dialer(transports, reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     ports = STANDARD_PORTS.union(settings.back_ends.ports)
@@ -116,7 +120,20 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     cookies = RouteCookies(directory.rules, new_key())
     devices = Devices(reactor.seconds)
     forms = FormLogOns(settings.forms, sessions.wall_clock)
-    return Core(servers, directory, passwords, guard, sessions, steps, topology, pool, cookies, devices, forms)
+    return Core(
+        servers,
+        directory,
+        passwords,
+        guard,
+        sessions,
+        steps,
+        topology,
+        transports,
+        pool,
+        cookies,
+        devices,
+        forms,
+    )
 
 
 def _policy(settings: Settings) -> Policy:
@@ -253,8 +270,8 @@ def _listener(
     implicit = tls if listener.tls == "implicit" else None
     speak = _protocol(listener, settings, parts, reactor, tls)
     accept = partial(parts.steps.accept, listener.protocol, listener.title, listener.tls == "implicit", speak)
-    factory = AdmittingFactory(accept, implicit)
-    return ListenerService(reactor, listener.address.host, listener.address.port, factory)
+    address = listener.address
+    return ListenerService(parts.transports, address.host, address.port, AdmittingFactory(accept), implicit)
 
 
 def _tls(listener: ListenerSection, settings: Settings) -> ServerCertificates | None:

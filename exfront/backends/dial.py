@@ -9,7 +9,6 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, TimeoutError
 from twisted.internet.interfaces import (
     IAddress,
@@ -17,7 +16,6 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
 )
 from twisted.internet.protocol import Factory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from exfront.backends.allowed import AllowList
@@ -30,6 +28,7 @@ from exfront.interfaces import IBackEndDialer
 from exfront.net.pins import pinned_options
 from exfront.net.resolve import resolve
 from exfront.net.tls import ClientTLS, client_options
+from exfront.net.transports import Transports
 from exfront.reasons import (
     BACK_END_CONNECT_TIMEOUT,
     BACK_END_NO_ADDRESS,
@@ -48,6 +47,7 @@ class Dialer:
     `table` says whether a server may be tried, and is told what came of it.
     """
 
+    transports: Transports
     reactor: Any
     settings: LimitsSection
     allowed: AllowList
@@ -105,7 +105,7 @@ class Dialer:
         verification = self._verification(relay.server) if relay.service.tls == "implicit" else None
         where = f"host={relay.server.host} address={address} port={relay.service.port}"
         try:
-            await self._endpoint(address, relay.service.port, seconds).connect(_around(handshake, verification))
+            await self.transports.connect(address, relay.service.port, seconds, _Once(handshake), verification)
         except ConnectionRefusedError:
             raise Refused(BACK_END_REFUSED, where) from None
         except TimeoutError:
@@ -115,11 +115,6 @@ class Dialer:
         protocol = await handshake.ready(verification, where)
         self._handshakes[protocol] = handshake
         return protocol
-
-    def _endpoint(self, address: str, port: int, seconds: float) -> TCP4ClientEndpoint | TCP6ClientEndpoint:
-        if ":" in address:
-            return TCP6ClientEndpoint(self.reactor, address, port, timeout=seconds)
-        return TCP4ClientEndpoint(self.reactor, address, port, timeout=seconds)
 
     def _verification(self, server: Server) -> Verification:
         key = (server.host, server.ca_file or self.ca_file, server.tls_pins)
@@ -155,12 +150,6 @@ class Dialer:
             return await done
         except DeferredTimeoutError:
             raise Refused(BACK_END_NO_ADDRESS, f"host={host} error=slow DNS") from None
-
-
-def _around(handshake: Handshake, verification: Verification | None) -> IProtocolFactory:
-    """The factory that the endpoint sees: TLS from the first octet where that is verified."""
-    plain = _Once(handshake)
-    return plain if verification is None else TLSMemoryBIOFactory(verification, True, plain)
 
 
 class _Once(Factory):

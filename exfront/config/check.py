@@ -206,6 +206,12 @@ def _control(settings: Settings, findings: Findings) -> None:
         findings.error(("control", "socket"), f"{len(os.fsencode(socket))} octets", allowed)
 
 
+def _process(settings: Settings, findings: Findings) -> None:
+    process = settings.process
+    if process.transports == "lean" and not process.lean:
+        findings.warn(("process", "transports"), "this platform has no epoll: Twisted's transports are used")
+
+
 _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _listeners,
     _directory_servers,
@@ -220,4 +226,5 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _authentication,
     _forms,
     _control,
+    _process,
 )

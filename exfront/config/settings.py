@@ -13,6 +13,7 @@ from exfront.config.http import HttpSection
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.log import LogSection
+from exfront.config.process import ProcessSection
 from exfront.config.server import ServerSection
 from exfront.config.tls import TlsSection
 from exfront.config.virtual_site import VirtualSiteSection
@@ -33,4 +34,5 @@ class Settings:
     http: HttpSection = Factory(HttpSection)
     limits: LimitsSection = Factory(LimitsSection)
     log: LogSection = Factory(LogSection)
+    process: ProcessSection = Factory(ProcessSection)
     control: ControlSection = Factory(ControlSection)

@@ -22,6 +22,7 @@ from exfront.lab.people import SERVERS
 from exfront.lab.pop3 import Pop3Server
 from exfront.lab.web import site
 from exfront.net.listeners import ListenerService
+from exfront.net.transports import TwistedTransports
 
 
 class NotLoopback(Exception):  # noqa: N818 - a mistake in the lab's configuration
@@ -103,7 +104,7 @@ def _mailbox_server(section: ServerSection, reactor: IReactorSocket) -> Iterator
 
 def _server(what: str, address: HostPort, factory: Any, reactor: IReactorSocket) -> LoopbackServer:
     wrapped: Any = LoopbackFactory(factory, what)
-    return LoopbackServer(reactor, address.host, address.port, wrapped, what=what)
+    return LoopbackServer(TwistedTransports(reactor), address.host, address.port, wrapped, what=what)
 
 
 def _loopback(where: str, host: str, port: int) -> HostPort:

@@ -9,11 +9,11 @@ from attrs import define
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLContextFactory, IProtocol, IReactorSocket
+from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLContextFactory, IProtocol
 from twisted.internet.protocol import ServerFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from exfront import limits
+from exfront.net.transports import Transports
 
 _BACKLOG = 1024  # bursts after a back end's restart wait in the kernel
 
@@ -23,27 +23,23 @@ class AdmittingFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, accept: Callable[[IAddress], IProtocol | None], tls: IOpenSSLContextFactory | None) -> None:
+    def __init__(self, accept: Callable[[IAddress], IProtocol | None]) -> None:
         self._accept = accept
-        self._tls = None if tls is None else TLSMemoryBIOFactory(tls, False, ServerFactory())
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
         """None closes the connection."""
-        protocol = None if addr is None else self._accept(addr)
-        if protocol is None or self._tls is None:
-            return protocol
-        wrapped: IProtocol = self._tls.protocol(self._tls, protocol)
-        return wrapped
+        return None if addr is None else self._accept(addr)
 
 
 @define(eq=False)
 class ListenerService(Service):
-    """One listening socket, bound while the process may still bind low ports."""
+    """One listening socket, bound while the process may still bind low ports; with `tls` that is spoken at once."""
 
-    reactor: IReactorSocket
+    transports: Transports
     host: str
     port: int
     factory: ServerFactory
+    tls: IOpenSSLContextFactory | None = None
     _listening: IListeningPort | None = None
 
     def privilegedStartService(self) -> None:
@@ -70,7 +66,7 @@ class ListenerService(Service):
         if self._listening is not None:
             return
         with _bound(self.host, self.port) as listening:
-            self._listening = self.reactor.adoptStreamPort(listening.fileno(), listening.family, self.factory)
+            self._listening = self.transports.listen(listening, self.factory, self.tls)
 
 
 def _bound(host: str, port: int) -> socket.socket:

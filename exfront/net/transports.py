@@ -15,11 +15,11 @@ from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IOpenSSLClientConnectionCreator,
+    IOpenSSLContextFactory,
     IProtocol,
     IProtocolFactory,
 )
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 
@@ -27,7 +27,7 @@ class Transports(Protocol):
     """One make of transports."""
 
     def listen(
-        self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
+        self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """Take connections at `listening`, which may be closed afterwards; with `tls` it is spoken at once.
 
@@ -59,7 +59,7 @@ class TwistedTransports:
     reactor: Any
 
     def listen(
-        self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
+        self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """See `Transports`."""
         served = factory if tls is None else _SecureFactory(factory, tls)
@@ -95,7 +95,7 @@ class _SecureFactory(ServerFactory):
 
     noisy = False
 
-    def __init__(self, inner: ServerFactory, tls: CertificateOptions) -> None:
+    def __init__(self, inner: ServerFactory, tls: IOpenSSLContextFactory) -> None:
         self._inner = inner
         self._tls = TLSMemoryBIOFactory(tls, False, ServerFactory())
 

@@ -23,8 +23,10 @@ from exfront.backends.table import BackEndTable
 from exfront.config.kinds import HostPort
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.pins import digests
 from exfront.net.tls import server_options
+from exfront.net.transports import Transports, TwistedTransports
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
@@ -80,7 +82,12 @@ class _BackEnd(Factory):
 
 
 class DialTests(TestCase):
+    """On Twisted's transports."""
+
     timeout = 20
+
+    def transports(self) -> Transports:
+        return TwistedTransports(reactor)
 
     def setUp(self) -> None:
         folder = Path(self.mktemp())
@@ -88,7 +95,9 @@ class DialTests(TestCase):
         self.authority = Authority(folder)
         self.limits = LimitsSection(back_end_connect_time=2.0)
         self.table = BackEndTable(self.limits, reactor.seconds)
-        self.dialer = Dialer(reactor, self.limits, AllowList(LOOPBACK), self.table, str(self.authority.ca_file))
+        self.dialer = Dialer(
+            self.transports(), reactor, self.limits, AllowList(LOOPBACK), self.table, str(self.authority.ca_file)
+        )
         self.mine: list[_Peer] = []
 
     async def listen(self, factory: Any) -> int:
@@ -172,7 +181,9 @@ class DialTests(TestCase):
 
         clock = Clock()
         clock.nameResolver = Silent()  # type: ignore[attr-defined]
-        dialer = Dialer(clock, self.limits, AllowList(LOOPBACK), BackEndTable(self.limits, clock.seconds))
+        dialer = Dialer(
+            TwistedTransports(clock), clock, self.limits, AllowList(LOOPBACK), BackEndTable(self.limits, clock.seconds)
+        )
         service = Service(143)
         relay = Relay(Server("CHICAGO", "chicago.fourthcoffee.com", imap4=service), service, "typed")
         dialled = dialer.dial(relay, "imap4", self.factory())
@@ -327,3 +338,10 @@ class DialTests(TestCase):
         await deferLater(reactor, 0.05)
         self.assertEqual(back_end.peers[0].heard, b"over TLS")
         return None
+
+
+class LeanDialTests(DialTests):
+    """On lean ones."""
+
+    def transports(self) -> Transports:
+        return LeanTransports(reactor)

@@ -11,9 +11,8 @@ from typing import Any
 
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -24,7 +23,9 @@ from exfront.config.kinds import HostPort
 from exfront.config.listener import ListenerSection
 from exfront.decision import Relay
 from exfront.mail.protocol import imap4_protocol
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.tls import server_options
+from exfront.net.transports import Transports, TwistedTransports
 from exfront.topology import Protocol, Service
 from tests.support.authority import Authority
 from tests.support.scripted_server import ScriptedServer
@@ -53,9 +54,12 @@ class WatchedDialer(Dialer):
 
 
 class StartTlsTests(TestCase):
-    """exfront on one port, a scripted back end on another; both want STARTTLS."""
+    """exfront on one port, a scripted back end on another; both want STARTTLS. On Twisted's transports."""
 
     timeout = 30
+
+    def transports(self) -> Transports:
+        return TwistedTransports(reactor)
 
     def setUp(self) -> None:
         folder = Path(self.mktemp())
@@ -72,15 +76,19 @@ class StartTlsTests(TestCase):
         service = Service(self.back_end.port, "starttls")
         home = server("chicago", host="mail.fourthcoffee.com", address="127.0.0.1", imap4=service, ca_file=self.ca_file)
         world = SmallWorld(servers=(home,))
-        world.steps.dialer = self.dialer = WatchedDialer(reactor, world.limits, AllowList(LOOPBACK), world.back_ends)
+        world.steps.dialer = self.dialer = WatchedDialer(
+            self.transports(), reactor, world.limits, AllowList(LOOPBACK), world.back_ends
+        )
         listener = ListenerSection("imap4", HostPort("127.0.0.1", 0), "starttls")
         tls = server_options(self.certificate, None)
-        factory = Factory()
+        factory = ServerFactory()
         factory.buildProtocol = lambda address: imap4_protocol(  # type: ignore[method-assign, assignment]
             world.admit("imap4"), world.steps, listener, world.limits, reactor, tls
         )
         self.world = world
-        return await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.setblocking(False)
+            return self.transports().listen(listening, factory)
 
     def behave(self, after_go: bytes = b"") -> None:
         """The back end's part; `after_go` follows its OK to STARTTLS in the same packet, in clear."""
@@ -140,3 +148,10 @@ class StartTlsTests(TestCase):
         self.world.sessions.drain(lambda: over.callback(None))
         await over
         await self.dialer.gone
+
+
+class LeanStartTlsTests(StartTlsTests):
+    """On lean ones."""
+
+    def transports(self) -> Transports:
+        return LeanTransports(reactor)

@@ -14,7 +14,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from exfront.net.certificates import CertificateFiles, ServerCertificates, server_name
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
+from exfront.net.transports import Transports, TwistedTransports
 from tests.support.authority import Authority
 from tests.support.transport import MemoryTransport
 
@@ -35,7 +37,12 @@ class _Asked(Protocol):
 
 
 class CertificateTests(TestCase):
+    """On Twisted's transports."""
+
     timeout = 30
+
+    def transports(self) -> Transports:
+        return TwistedTransports(reactor)
 
     def setUp(self) -> None:
         folder = Path(self.mktemp())
@@ -45,8 +52,8 @@ class CertificateTests(TestCase):
         self.mail = self.authority.issue("mail.fourthcoffee.com")
         self.west = self.authority.issue("*.west.example")
         self.certificates = ServerCertificates([CertificateFiles(self.mail), CertificateFiles(self.west)])
-        factory = AdmittingFactory(lambda address: _Asked(self.names), self.certificates)
-        self.service = ListenerService(reactor, "127.0.0.1", 0, factory)
+        factory = AdmittingFactory(lambda address: _Asked(self.names))
+        self.service = ListenerService(self.transports(), "127.0.0.1", 0, factory, self.certificates)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 
@@ -89,3 +96,10 @@ class CertificateTests(TestCase):
 
     def test_without_tls_no_name_was_asked_for(self) -> None:
         self.assertIsNone(server_name(MemoryTransport(Protocol())))
+
+
+class LeanCertificateTests(CertificateTests):
+    """On lean ones."""
+
+    def transports(self) -> Transports:
+        return LeanTransports(reactor)

@@ -17,8 +17,10 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.tls import client_options, server_options
+from exfront.net.transports import Transports, TwistedTransports
 from tests.support.authority import Authority
 
 reactor: Any = the_reactor
@@ -44,7 +46,12 @@ class _Reader(Protocol):
 
 
 class ListenerTests(TestCase):
+    """On Twisted's transports."""
+
     timeout = 20
+
+    def transports(self) -> Transports:
+        return TwistedTransports(reactor)
 
     def listener(self, tls: CertificateOptions | None = None, admitted: bool = True, port: int = 0) -> ListenerService:
         self.asked: list[IAddress] = []
@@ -53,7 +60,7 @@ class ListenerTests(TestCase):
             self.asked.append(address)
             return _Greeter() if admitted else None
 
-        service = ListenerService(reactor, "127.0.0.1", port, AdmittingFactory(accept, tls))
+        service = ListenerService(self.transports(), "127.0.0.1", port, AdmittingFactory(accept), tls)
         self.addCleanup(service.stopService)
         return service
 
@@ -120,8 +127,15 @@ class ListenerTests(TestCase):
                 options.append(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
                 self.transport.loseConnection()  # type: ignore[union-attr]
 
-        service = ListenerService(reactor, "127.0.0.1", 0, AdmittingFactory(lambda address: Looker(), None))
+        service = ListenerService(self.transports(), "127.0.0.1", 0, AdmittingFactory(lambda address: Looker()))
         self.addCleanup(service.stopService)
         service.startService()
         await self.read(service.bound_port())
         self.assertEqual(options, [1, 120, 1])
+
+
+class LeanListenerTests(ListenerTests):
+    """The same on lean ones."""
+
+    def transports(self) -> Transports:
+        return LeanTransports(reactor)

@@ -13,8 +13,10 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.tls import client_options, server_options
+from exfront.net.transports import Transports, TwistedTransports
 from tests.support.authority import Authority
 
 reactor: Any = the_reactor
@@ -79,17 +81,20 @@ class ServerOptionsTests(SynchronousTestCase):
 
 
 class AlpnTests(TestCase):
-    """Over a socket: Twisted asks the protocol behind the connection what it speaks."""
+    """Over a socket of Twisted's."""
 
     timeout = 20
+
+    def transports(self) -> Transports:
+        return TwistedTransports(reactor)
 
     async def setUp(self) -> None:
         folder = Path(self.mktemp())
         folder.mkdir()
         self.authority = Authority(folder)
         options = server_options(self.authority.issue("mail"), None, (b"http/1.1",))
-        factory = AdmittingFactory(lambda address: Protocol(), options)
-        self.service = ListenerService(reactor, "127.0.0.1", 0, factory)
+        factory = AdmittingFactory(lambda address: Protocol())
+        self.service = ListenerService(self.transports(), "127.0.0.1", 0, factory, options)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 
@@ -109,6 +114,13 @@ class AlpnTests(TestCase):
             await deferToThread(self.negotiate, ["h2"])
 
 
+class LeanAlpnTests(AlpnTests):
+    """Over a lean socket."""
+
+    def transports(self) -> Transports:
+        return LeanTransports(reactor)
+
+
 class SourceTests(SynchronousTestCase):
     def test_no_context_is_built_by_hand(self) -> None:
         """S-TLS-2: contexts come from CertificateOptions; no callback says yes to all."""
@@ -120,6 +132,6 @@ class SourceTests(SynchronousTestCase):
             for word in banned
             if word in file.read_text("utf-8")
         ]
-        # The one context compares a key with its certificate; nothing ever connects with it. The callbacks take a
-        # pinned certificates: tests/net/test_pins.py.
+        # The one context compares a key with its certificate; nothing ever connects with it. The one
+        # function that sets callbacks has two users: tests/net/transports/secure_table.py, tests/net/test_pins.py.
         self.assertEqual(sorted(found), [("config/files.py", "SSL.Context("), ("net/tls.py", "set_verify")])

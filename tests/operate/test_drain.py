@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.config.limits import LimitsSection
 from exfront.net.listeners import ListenerService
+from exfront.net.transports import TwistedTransports
 from exfront.operate.drain import Drain, InOrder
 from exfront.sessions import Session, SessionTable
 
@@ -47,7 +48,7 @@ class StartTests(SynchronousTestCase):
         service = InOrder()
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            service.addService(ListenerService(MemoryReactor(), "127.0.0.1", port, ServerFactory()))
+            service.addService(ListenerService(TwistedTransports(MemoryReactor()), "127.0.0.1", port, ServerFactory()))
             with capturedLogs() as events:
                 ended = self.assertRaises(SystemExit, service.privilegedStartService)
         self.assertEqual(ended.code, 1)

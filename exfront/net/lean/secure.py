@@ -13,6 +13,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHandshakeListener,
     INegotiated,
     IOpenSSLContextFactory,
@@ -27,13 +28,14 @@ from exfront.net.lean.stream import ABORTED, DONE, LOST, LeanTransport, Piece
 
 _RECORD = 16384  # octets of plain text in one record at most (RFC 8446 section 5.1)
 _GATHERED = 15 * _RECORD  # passed on as one piece
+_PATIENCE = 1.0  # seconds without progress
 _Blocked = (SSL.WantReadError, SSL.WantWriteError)
 
 
 class Wire:
     """What a TLS transport knows beside its socket."""
 
-    __slots__ = ("connection", "fault", "flags", "notified", "shaking", "wants_write")
+    __slots__ = ("connection", "fault", "flags", "impatient", "notified", "sent", "shaking", "timer", "wants_write")
 
     def __init__(self, connection: SSL.Connection, flags: Flags) -> None:
         self.connection = connection
@@ -42,6 +44,9 @@ class Wire:
         self.wants_write = False  # reading, or the handshake, has something to send first
         self.notified = False  # our close_notify is out: the peer's is waited for
         self.fault: Failure | None = None  # the verdict on the peer's certificate
+        self.sent = 0  # octets, to see progress
+        self.impatient = False  # the peer did not read for `_PATIENCE`
+        self.timer: IDelayedCall | None = None
 
 
 @implementer(ISSLTransport, INegotiated)
@@ -127,7 +132,9 @@ class SecureTransport(LeanTransport):
         if not wire.shaking and self._why is None:
             if self._out is not None:
                 self._flush()
-            if self._reading:
+            if self._out is None:
+                wire.impatient = False
+            if self._may_read(wire):
                 self._read()
             elif wire.notified:
                 self._await_notify(wire)
@@ -136,12 +143,30 @@ class SecureTransport(LeanTransport):
         else:
             self._adjust()
 
+    def _may_read(self, wire: Wire) -> bool:
+        """Nothing is read while a record waits to go out: OpenSSL fails where it reads a request for new keys then.
+
+        A peer that writes and does not read might wait for us to read: so only for a while.
+        """
+        if self._out is None or wire.impatient:
+            return self._reading
+        if wire.timer is None:
+            wire.timer = self._loop.reactor.callLater(_PATIENCE, self._look_at_peer, wire, wire.sent)
+        return False
+
+    def _look_at_peer(self, wire: Wire, sent: int) -> None:
+        wire.timer = None
+        if self._out is not None:
+            wire.impatient = wire.sent == sent
+            self._later()
+
     def _adjust(self) -> None:
         """Let the loop watch for what is waited for; a reset that is not waited for is told once, not for ever."""
         if self._socket is None:
             return
         wire = self._tls
-        flags = EPOLLIN if wire.shaking or self._reading or wire.notified else 0
+        reading = self._reading and (self._out is None or wire.impatient)
+        flags = EPOLLIN if reading or wire.shaking or wire.notified else 0
         if wire.wants_write or (self._out is not None and not wire.shaking):
             flags |= EPOLLOUT
         flags = flags or EPOLLET
@@ -227,6 +252,7 @@ class SecureTransport(LeanTransport):
             except SSL.Error as error:
                 self._broken(error)
                 return len(data)
+        wire.sent += sent
         return sent
 
     # --- ends
@@ -276,7 +302,9 @@ class SecureTransport(LeanTransport):
         try:
             super()._lose(why)
         finally:
-            if self._socket is None:
+            if self._socket is None and self._tls is not None:
+                if self._tls.timer is not None:
+                    self._tls.timer.cancel()
                 self._tls = None
 
 

@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLClientConnectionCreator,
+    IOpenSSLContextFactory,
     IProtocol,
     IProtocolFactory,
 )
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.ssl import CertificateOptions
 
 from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
@@ -36,7 +36,7 @@ class LeanTransports:
         self._loop = LeanLoop(reactor)
 
     def listen(
-        self, listening: socket.socket, factory: ServerFactory, tls: CertificateOptions | None = None
+        self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """See `exfront.net.transports.Transports`."""
         start = self._taken if tls is None else partial(self._taken_secure, tls)
@@ -64,7 +64,7 @@ class LeanTransports:
         PlainTransport(self._loop, connected, peer, calls=True).start(protocol)
 
     def _taken_secure(
-        self, tls: CertificateOptions, connected: socket.SocketType, peer: Address, protocol: Any
+        self, tls: IOpenSSLContextFactory, connected: socket.SocketType, peer: Address, protocol: Any
     ) -> None:
         transport = SecureTransport(self._loop, connected, peer)
         transport.start_secure(protocol, accepting(tls, connected))

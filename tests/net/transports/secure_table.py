@@ -121,6 +121,17 @@ class SecureCases(SecureMake, StreamCases):
         with contextlib.suppress(*_ALERT_OR_CLOSED):
             self.assertLess(len(await peer.end()), BIG)
 
+    async def test_a_peer_that_reads_only_when_it_has_written(self) -> None:
+        """Both have much to say: whoever waits for the other to read must not do so for ever."""
+        probe = Probe()
+        peer = await self.pair(probe)
+        probe.line.write(bytes(BIG))
+        await turns(reactor)
+        await peer.write(bytes(BIG))
+        self.assertEqual(len(await peer.read(BIG)), BIG)
+        await until(reactor, lambda: len(probe.data) == BIG, "all that was written")
+        await self.finish(probe)
+
     async def test_the_peers_orderly_end(self) -> None:
         """S-TLS-7: close_notify is a clean end."""
         probe = HalfProbe()
