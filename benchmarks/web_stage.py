@@ -50,23 +50,25 @@ class WebStage:
         assert self.back_end is not None
         back_end, certificate = self.back_end, self.site.certificate
         return {
-            "exfront": lambda: _started(self._exfront()),
+            "exfront": lambda: _started(self._exfront("lean")),
+            "exfront, Twisted's": lambda: _started(self._exfront("twisted")),
             PEER: lambda: _started(nginx(back_end, certificate)),
             "nginx + auth_request": lambda: _started(nginx(back_end, certificate, self._asked)),
             "Apache + mod_authnz_ldap": lambda: _started(apache(back_end, certificate, self.site.ldap)),
             "haproxy": lambda: _started(haproxy(back_end, certificate)),
         }
 
-    def _exfront(self) -> Peer:
-        front = self._front()
+    def _exfront(self, transports: str) -> Peer:
+        front = self._front(transports)
         return Peer(front.daemon, front.at("http"), front.at("https"))
 
-    def _front(self) -> ExFront:
+    def _front(self, transports: str) -> ExFront:
         assert self.back_end is not None
         address, port = self.back_end
         directory = {"path": "/exchange", "application": "exchange", "require_tls": "no", "body_octets": 0}
         return self.site.exfront(
             {name: LISTENERS[name] for name in ("http", "https")},
+            process={"transports": transports},
             authentication={**UNGUARDED, "credential_cache_time": 60.0},
             limits={"connections_per_address": 10_000, "connections_per_back_end": 10_000},
             server=[self.site.chicago.section(address=address, http=port)],
