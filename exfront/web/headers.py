@@ -199,7 +199,7 @@ def to_client(head: ResponseHead, urls: BackEndUrls) -> bytes:
             kept.append(line.octets)
         elif name in _EDITED:
             kept.append(_edited(line, head, urls))
-        elif name == b"connection":
+        elif name == b"connection" and line.value.lower() not in _OPTIONS:
             connection.append(line.value)
     named = frozenset(tokens(connection)) - PROTECTED - _OPTIONS if connection else None
     return b"".join([each for each in kept if _name_of(each) not in named] if named else kept)

@@ -18,17 +18,19 @@ _SECRET = frozenset({b"set-cookie", b"www-authenticate", b"authentication-info"}
 class FieldLine:
     """One field line, checked: `lower` is the name in lower case, `octets` the line written anew, with its CRLF.
 
-    `decisive` says that it is one of those that decide on the framing; `length` is the number in a Content-Length.
+    `decides` says for HTTP/1.0 and for HTTP/1.1 whether it is one of those that decide on framing and connection;
+    `length` is the number in a Content-Length.
     """
 
-    __slots__ = ("decisive", "length", "lower", "name", "octets", "value")
+    __slots__ = ("decides", "length", "lower", "name", "octets", "value")
 
     def __init__(self, name: bytes, value: bytes) -> None:
         self.name = name
         self.lower = name.lower()
         self.value = value
         self.octets = b"%b: %b\r\n" % (name, value)
-        self.decisive = self.lower in _DECISIVE
+        decides = self.lower in _DECISIVE
+        self.decides = decides, decides and value.lower() != b"keep-alive"  # which goes without saying since 1.1
         self.length = content_length(value) if self.lower == b"content-length" else None
 
     def __eq__(self, other: object) -> bool:

@@ -194,7 +194,7 @@ class ResponseReader:
     def _begin(self, line: re.Match[bytes], lines: Sequence[FieldLine]) -> ResponseHead | Malformed:
         version, code, reason = line.groups()
         minor, status = 1 if version == b"1" else 0, int(code)
-        deciding = [each for each in lines if each.decisive]
+        deciding = [each for each in lines if each.decides[minor]]
         if len(deciding) == 1 and deciding[0].length is not None:  # nearly always
             framing, keep_alive = self._framed(status, Length(deciding[0].length)), minor == 1
         else:
