@@ -36,7 +36,7 @@ class FormLogOns:
     keys: CookieKeys = field(init=False)
     revoked: Revocations = field(init=False)
     changed: Callable[[], None] = field(default=lambda: None)
-    _held: OrderedDict[bytes, Secret] = field(factory=OrderedDict, repr=False)
+    _held: OrderedDict[bytes, tuple[float, Secret]] = field(factory=OrderedDict, repr=False)  # with their time
 
     def __attrs_post_init__(self) -> None:
         self.keys = CookieKeys(self.wall, lambda: self.settings.longest, lambda: self.changed())
@@ -84,7 +84,8 @@ class FormLogOns:
 
     def secret(self, cookie: LogonCookie) -> Secret | None:
         """The password, where it is held."""
-        return cookie.secret if cookie.secret is not None else self._held.get(cookie.session_id)
+        _, held = self._held.get(cookie.session_id, (0.0, None))
+        return cookie.secret if cookie.secret is not None else held
 
     def check_account(self, cookie: LogonCookie, account: Mailbox) -> None:
         """Raises `Refused` where `account` is not (any more) whom the log-on was for; a new password ends it."""
@@ -110,6 +111,8 @@ class FormLogOns:
         now = self.wall()
         if not self.is_live(cookie):
             raise Refused(FORM_REVOKED, "logged off, or ended")
+        if now >= self.lasts(cookie):
+            self._held.pop(cookie.session_id, None)
         if now >= self.lasts(cookie) or cookie.used > now + limits.LOGON_KEY_TIME:
             raise Refused(FORM_TIMED_OUT, "private computer" if cookie.private else "public computer")
 
@@ -120,8 +123,11 @@ class FormLogOns:
         return cookie.issued + max(limits.LOGON_ABSOLUTE_TIME, self._idle(cookie))
 
     def _hold(self, session_id: bytes, secret: Secret) -> None:
-        self._held[session_id] = secret
-        if len(self._held) > limits.LOGONS_HELD:
+        """Those whose log-on must have ended are forgotten, and the oldest where there are too many."""
+        now = self.wall()
+        self._held[session_id] = (now, secret)
+        longest = max(limits.LOGON_ABSOLUTE_TIME, self.settings.longest)
+        while len(self._held) > limits.LOGONS_HELD or next(iter(self._held.values()))[0] + longest <= now:
             self._held.popitem(last=False)
 
 

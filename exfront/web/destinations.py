@@ -84,6 +84,18 @@ def _leads_somewhere(site: VirtualSite, path: bytes, query: bytes) -> bool:
     return site.directory(segments) is not None and not own_page(segments, query)
 
 
+def page_at(site: VirtualSite, segments: tuple[bytes, ...], query: bytes | None) -> str:
+    """Which of the pages a site has at a checked path and query: ``form``, ``post``, ``logoff``; empty for none.
+
+    Exchange 2003's log-off is a query, of whatever path has forms.
+    """
+    page = "" if site.home is None else own_page(segments, query)
+    if page == "leave":
+        directory = site.directory(segments)
+        return "logoff" if directory is not None and directory.asks_form else ""
+    return page
+
+
 _FORM = frozenset({(b"owa", b"auth", b"logon.aspx"), (b"exchweb", b"bin", b"auth", b"owalogon.asp")})
 _POSTED = frozenset({
     (b"owa", b"auth.owa"), (b"owa", b"auth", b"owaauth.dll"), (b"exchweb", b"bin", b"auth", b"owaauth.dll"),
@@ -96,10 +108,10 @@ _LOGOFF_QUERY = re.compile(rb"(?:^|&)cmd=logoff(?:&|\Z)", re.IGNORECASE)
 
 
 def own_page(segments: tuple[bytes, ...], query: bytes | None) -> str:
-    """Which of the pages a checked path and query mean: ``form``, ``post``, ``logoff``; empty for none of them."""
+    """Which of the pages a path and query may mean: ``form``, ``post``, ``logoff``, by its query alone ``leave``."""
     if len(segments) <= _LONGEST:
         lower = tuple(segment.lower() for segment in segments)
         for name, paths in (("form", _FORM), ("post", _POSTED), ("logoff", _LOGOFF)):
             if lower in paths:
                 return name
-    return "logoff" if query and _LOGOFF_QUERY.search(query) else ""
+    return "leave" if query and _LOGOFF_QUERY.search(query) else ""

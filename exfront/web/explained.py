@@ -14,7 +14,7 @@ from attrs import frozen
 from exfront.config.listener import ListenerSection
 from exfront.reasons import BAD_INPUT, MISDIRECTED, NOT_PUBLISHED, RPC_ENDPOINT, Refused
 from exfront.web import admission, rpc
-from exfront.web.destinations import logon_path, own_page
+from exfront.web.destinations import logon_path, page_at
 from exfront.web.paths import BadPath, checked
 from exfront.web.virtual_sites import ListenerSites, VirtualDirectory, VirtualSites
 
@@ -51,7 +51,7 @@ def follow(
     if directory is None:
         raise Refused(NOT_PUBLISHED, f"published: {', '.join(each.path for each in site.directories)}")
     found |= _described(directory)
-    found |= _log_on(directory, question.method, own_page(segments, address.query.encode()) if site.home else "")
+    found |= _log_on(directory, question.method, page_at(site, segments, address.query.encode()))
     _rules(question, directory, address.scheme, listener, found)
     query = address.query.encode("utf-8", "surrogateescape") or None
     if directory.application.query == "rpc" and not rpc.allowed(question.method.encode("ascii", "replace"), query):

@@ -32,7 +32,7 @@ from exfront.reasons import (
 from exfront.secret import Secret
 from exfront.web import admission
 from exfront.web.context import ClientContext
-from exfront.web.destinations import again, destination, home, is_old, logon_url, own_page
+from exfront.web.destinations import again, destination, home, is_old, logon_url, page_at
 from exfront.web.form_sessions import cookie_line, cookie_value, no_cookie, place
 from exfront.web.headers import ClientFacts
 from exfront.web.own_origin import check_origin, is_foreign
@@ -96,15 +96,13 @@ class Visit:
 
 
 def wants(site: VirtualSite, head: RequestHead, segments: tuple[bytes, ...]) -> str:
-    """Which of the pages is asked for: ``form``, ``post``, ``logoff``, ``root``; empty for none of them."""
+    """Which of the pages is asked for: those of `page_at`, or ``root``; empty for none of them."""
     if site.home is None:
         return ""
     if segments == (b"",):
         nobodys = site.directory(segments) is None and head.method in _READING
         return "root" if nobodys else ""
-    page = own_page(segments, head.query)
-    directory = site.directory(segments) if page == "logoff" else None
-    return "" if directory is not None and not directory.asks_form else page
+    return page_at(site, segments, head.query)
 
 
 async def answer(page: str, visit: Visit) -> Reply:

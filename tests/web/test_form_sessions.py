@@ -317,6 +317,23 @@ class PasswordTests(SynchronousTestCase):
         browser.get(b"GET /owa/logoff.owa")
         self.assertEqual(len(browser.talk.world.forms._held), 1)
 
+    def test_in_memory_it_is_forgotten_with_the_day(self) -> None:
+        """S-HTTP-35: though nobody comes back with the cookie; and at once where somebody does too late."""
+        browser = Browser(forms=FormsSection(password="memory")).log_on()
+        held = browser.talk.world.forms._held
+        first = next(iter(held))
+        browser.talk.end()
+        browser.talk.clock.advance(16 * 60)
+        browser = browser.again()
+        self.assertEqual((browser.get().status, list(held)), (302, []))
+        browser.log_on()
+        browser.talk.end()
+        browser.talk.clock.advance(25 * 3600)
+        browser = browser.again()
+        browser.cookie = b""
+        browser.log_on()
+        self.assertEqual((len(held), first in held), (1, False))
+
     def test_nowhere_if_no_back_end_needs_it(self) -> None:
         """S-HTTP-35: a header tells who asks; and what the client says beside the cookie goes nowhere."""
         by_header = VirtualDirectorySection(

@@ -96,6 +96,12 @@ class WayTests(SynchronousTestCase):
         for line in (b"GET /owa/auth/logon.aspx", b"POST /owa/auth.owa", b"GET /owa/logoff.owa"):
             self.assertEqual(Conversation(sites=(SITE,)).ask(line, b"Content-Length: 0\r\n").status, 401)
 
+    def test_a_log_off_by_query_is_one_where_forms_are(self) -> None:
+        """S-HTTP-22: of a path that nobody publishes, or that has no forms, it makes no page."""
+        for line, status in ((b"GET /none/?Cmd=logoff", 404), (b"GET /EWS/?Cmd=logoff", 401),
+                             (b"GET /exchange/?Cmd=logoff", 200)):  # fmt: skip
+            self.assertEqual(self.browser.get(line).status, status)
+
     def test_the_preset(self) -> None:
         """One setting of the site: browsers' directories, and no other."""
         site = with_preset(VirtualSiteSection("a", "a.b", preset="exchange", publish=("ecp", "powershell"), forms=True))
