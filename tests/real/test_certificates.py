@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.mail_site import DNS_DOMAIN, LIMITS, LISTENERS, PUBLIC_NAME, shared
+from tests.support.mail_site import DNS_DOMAIN, EXFRONT_ADDRESS, LIMITS, LISTENERS, PUBLIC_NAME, shared
 from tests.support.process import temporary_folder, wait_until
 
 WEST = f"webmail.west.{DNS_DOMAIN}"
@@ -88,7 +88,7 @@ class CertificateTests(SynchronousTestCase):
             wait_until(lambda: "certificates not loaded" in self.front.server_log(), "the bad set is told")
             self.assertEqual(self.ask(PUBLIC_NAME, PUBLIC_NAME), 200)
             renewed = self.mail.with_name("renewed")
-            shutil.copy(self.site.authority.issue(PUBLIC_NAME), renewed)
+            shutil.copy(self.site.authority.issue(PUBLIC_NAME, [EXFRONT_ADDRESS]), renewed)
             os.replace(renewed, self.mail)
             wait_until(lambda: "certificates loaded" in self.front.server_log(), "the new one is loaded")
             with self.connected("imaps", PUBLIC_NAME) as connection:
