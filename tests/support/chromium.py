@@ -11,6 +11,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from selenium import webdriver
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -24,6 +29,7 @@ QUIET = (
 )  # fmt: skip
 
 _PATIENCE = 20.0
+_BETWEEN_PAGES = (NoSuchElementException, StaleElementReferenceException)  # one is gone, the next not yet there
 _NO_SCRIPTS = {"profile.managed_default_content_settings.javascript": 2}
 
 
@@ -81,7 +87,11 @@ class Chromium:
 
     def wait_for(self, text: str) -> None:
         """Return when the page shows it."""
-        WebDriverWait(self.driver, _PATIENCE).until(lambda _: text in self.text, f"{text!r} not in {self.text!r}")
+        waiting = WebDriverWait(self.driver, _PATIENCE, ignored_exceptions=_BETWEEN_PAGES)
+        try:
+            waiting.until(lambda _: text in self.text)
+        except TimeoutException:
+            raise AssertionError(f"{text!r} not in {self.text!r}") from None
 
     def log_on(self, name: str, password: str, *, private: bool = False) -> None:
         """Fill in the form by the keyboard, and send it."""
