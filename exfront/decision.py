@@ -8,18 +8,15 @@ from attrs import define, field, frozen
 
 from exfront.because import Because
 from exfront.reasons import Reason
-from exfront.topology import LoginAs, Server, Service
-
-# How a back end learns who asks, the best first where there are several.
-Scheme = Literal["negotiate", "ntlm", "basic"]
+from exfront.topology import LoginAs, Scheme, Server, Service
 
 
 @frozen
 class Relay:
     """Relay to this server's service; `login_as` says which of the account's names is used there.
 
-    `schemes` are those that its version takes. `replaceable` servers have others that would do as well: they are left
-    alone longer when they are out, and the choice is made anew.
+    `schemes` are those that it may be logged on to by, the best first. `replaceable` servers have others that would do
+    as well: they are left alone longer when they are out, and the choice is made anew.
     """
 
     server: Server

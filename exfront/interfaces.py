@@ -38,6 +38,9 @@ class IDirectory(Interface):
         What was read a moment ago is not doubted.
         """
 
+    def netbios_domain(account: Mailbox) -> str:
+        """The NetBIOS name of the domain that an account lies in, in capitals; empty where none is known."""
+
     def find(keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
         """The one entry that the first matching key names, in the keys' order; None when none matches.
 

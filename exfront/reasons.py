@@ -243,6 +243,22 @@ PROXY_NOT_POSSIBLE = _unavailable(
     severity=Severity.ALARM,
 )  # fmt: skip
 
+# How do we log on there? The text is that of the log line of *CASProxy mit Exchange 2007*, and so is the status.
+_NEXT_HOP = "The mailbox server does not take this log-on."
+NTLM_NOT_ON_DESTINATION = Reason(
+    "XF-NO-NTLM", "NTLM+not+on+the+destination+CAS", 401, "UNAVAILABLE", "SYS/TEMP", _NEXT_HOP, Severity.FAULT,
+    substatus=5,
+)  # fmt: skip
+NEXT_HOP_REFUSED = Reason(
+    "XF-BE-AUTH-MISMATCH", "refused by NTLM a password that the directory accepted", 401, "UNAVAILABLE", "SYS/TEMP",
+    _NEXT_HOP, Severity.FAULT, substatus=5,
+)  # fmt: skip
+DOUBLE_HOP = Reason(
+    "XF-DOUBLE-HOP", "NTLM and Negotiate leave no password for the next server", 401, "AUTHENTICATIONFAILED", "AUTH",
+    "Log on with a user name and a password: the log-on of Windows cannot be passed on to the mailbox server.",
+    substatus=2,
+)  # fmt: skip
+
 # What the back end did
 BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)
 BACK_END_NO_ADDRESS = _unavailable("XF-BE-REFUSED", "the back end's name has no address", 502, retry=10)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
+from exfront.auth.next_hop import NextHops
 from exfront.auth.portal import Portal
 from exfront.backends.health import NOT_REACHED
 from exfront.backends.table import BackEndTable
@@ -46,6 +47,11 @@ class Steps:
     back_ends: BackEndTable
     world: Callable[[], World]
     clock: IReactorTime
+    next_hops: NextHops = field(init=False)
+
+    @next_hops.default
+    def _nothing_learned(self) -> NextHops:
+        return NextHops(self.clock.seconds)
 
     def admit(self, protocol: Protocol, listener: str, address: str, port: int, secure: bool) -> Session:
         """Enter a connection in the session table. Raises `Refused`."""
@@ -195,4 +201,5 @@ def perform(decision: Decision) -> Relay | Local:
         return decision
     if decision.how == "context":
         raise Refused(PROXY_NOT_POSSIBLE, f"server={decision.server.name} url={decision.url}")
-    return Relay(decision.server, decision.service, decision.login_as, decision.because, replaceable=True)
+    schemes = decision.server.next_hop or ("basic",)
+    return Relay(decision.server, decision.service, decision.login_as, decision.because, schemes, replaceable=True)

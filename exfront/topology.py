@@ -13,6 +13,9 @@ Tls = Literal["none", "starttls", "implicit"]
 LoginAs = Literal["typed", "account", "upn", "address"]
 Protocol = Literal["imap4", "pop3", "http"]
 
+# How a back end of HTTP learns who asks.
+Scheme = Literal["negotiate", "ntlm", "basic"]
+
 
 @frozen
 class Service:
@@ -56,7 +59,8 @@ class Server:
     to connect to instead of resolving. `listed` servers stand in the configuration; the others come from the
     directory and must pass the allow list (S-DIR-4). `ca_file` is a PEM file, empty for the configured default;
     `tls_pins` are SHA-256 digests of its certificate or public key, in place of authority and name (S-ROUTE-8).
-    `site`, `version`, `roles` and `dn` are the directory's, empty where it says nothing.
+    `site`, `version`, `roles` and `dn` are the directory's, empty where it says nothing. `next_hop` are the schemes
+    that may be used there, the best first; empty for those of its version.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Server:
     version: ServerVersion | None = None
     roles: frozenset[Role] = frozenset()
     dn: str = ""
+    next_hop: tuple[Scheme, ...] = ()
 
     def service(self, protocol: Protocol) -> Service | None:
         """The service that speaks `protocol`; None where the server has none."""

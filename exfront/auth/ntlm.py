@@ -29,7 +29,7 @@ class BadChallenge(ValueError):  # noqa: N818 - an answer of a back end, not a f
     """It cannot be answered; the message says why and holds nothing of it."""
 
 
-@define(eq=False)
+@define(eq=False, init=False)
 class NtlmLogOn:
     """One log-on, of one connection: `first`, then `second`. `name` is ``DOMAIN\\user``, a UPN, or a bare name."""
 

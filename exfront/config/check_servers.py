@@ -22,6 +22,7 @@ def check_servers(settings: Settings, findings: Findings) -> None:
         _address(server, here, findings)
         _pins(server, here, findings)
         _probes(server, here, findings)
+        _next_hop(server, here, findings)
     names: list[tuple[KeyPath, str]] = [
         (("server", index, "name"), server.name) for index, server in enumerate(settings.server)
     ]
@@ -45,6 +46,11 @@ def _pins(server: ServerSection, here: KeyPath, findings: Findings) -> None:
         findings.warn(pin, "compared with nothing: no imap4_tls, pop3_tls or http_tls")
     if server.ca_file is not None:
         findings.warn((*here, "ca_file"), "not asked: tls_pin takes its place")
+
+
+def _next_hop(server: ServerSection, here: KeyPath, findings: Findings) -> None:
+    if len(set(server.next_hop)) < len(server.next_hop):
+        findings.error((*here, "next_hop"), f"found {', '.join(server.next_hop)}", "each scheme once")
 
 
 def _probes(server: ServerSection, here: KeyPath, findings: Findings) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
-from exfront.config.kinds import Pin, Port
-from exfront.topology import Server, Service
+from exfront.config.kinds import ONE_OR_MORE, Pin, Port
+from exfront.topology import Scheme, Server, Service
+
+
+def _several(found: Scheme | tuple[Scheme, ...]) -> tuple[Scheme, ...]:
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 @frozen
@@ -28,6 +32,7 @@ class ServerSection:
     http: Port = 80
     http_tls: Literal["none", "implicit"] = "none"
     login_as: Literal["typed", "account", "upn", "address"] = "typed"
+    next_hop: Annotated[tuple[Scheme, ...], ONE_OR_MORE] = field(default=(), converter=_several)  # by its version
     ca_file: Path | None = None  # default: [back_ends] ca_file
     tls_pin: tuple[Pin, ...] = ()
     probe: bool = False
@@ -45,4 +50,5 @@ class ServerSection:
             login_as=self.login_as,
             ca_file=str(self.ca_file or ""),
             tls_pins=tuple(pin.digest for pin in self.tls_pin),
+            next_hop=self.next_hop,
         )

@@ -43,6 +43,18 @@ class Domains:
         name = domain or self.default
         return self.contexts.get(name.casefold()) if name else self.base
 
+    def netbios_name(self, entry: str) -> str:
+        """The NetBIOS name of the domain whose entry it is (a DN), in capitals; empty where none is known.
+
+        A name of DNS has a dot; of nested contexts the innermost is the entry's own.
+        """
+        holding = [
+            (len(dn.normalised(context)), name)
+            for name, context in self.contexts.items()
+            if "." not in name and dn.is_below(entry, context)
+        ]
+        return max(holding)[1].upper() if holding else ""
+
     def owns(self, domain: str, entry: str) -> bool:
         """Whether the entry (a DN below `base_of`) is the domain's own, not one of a domain below it."""
         own = self.base_of(domain)

@@ -103,6 +103,10 @@ class Directory:
             self._domains = Domains.read(self.settings, self._default_domain, topology.domains)
             self._cache.flush()
 
+    def netbios_domain(self, account: Mailbox) -> str:
+        """See `IDirectory`."""
+        return self._domains.netbios_name(account.dn)
+
     def _owner_of(self, database: str) -> str:
         return self._topology.owner(database)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from attrs import evolve
 
 from exfront.because import Because
-from exfront.decision import Refuse, Relay, Scheme
+from exfront.decision import Refuse, Relay
 from exfront.facts import Facts, Health, Policy, World
 from exfront.reasons import PROTOCOL_NOT_SERVED, SERVER_UNKNOWN
-from exfront.topology import Mailbox, Server, Service
+from exfront.topology import Mailbox, Scheme, Server, Service
 
 _HEALTHY = (Because("health", ("healthy",)),)
 Why = tuple[Because, ...]
@@ -17,14 +17,21 @@ Why = tuple[Because, ...]
 def relay_to(
     server: Server, facts: Facts, world: World, why: Why, schemes: tuple[Scheme, ...] = ("basic",)
 ) -> Relay | Refuse:
-    """Relay to `server`, which may be used: nobody else has what is asked for."""
+    """Relay to `server`, which may be used: nobody else has what is asked for. The configuration's schemes win."""
     service = service_of(server, facts)
     if service is None:
         return Refuse(PROTOCOL_NOT_SERVED, f"server={server.name} protocol={facts.protocol}", why)
     if facts.port or facts.tls is not None:
         why = (*why, Because("service of the virtual directory", (service.port, service.tls)))
+    why = (*why, *configured_schemes(server))
     relay = Because("relay", (server.name, service.port, service.tls))
+    schemes = server.next_hop or schemes
     return Relay(server, service, server.login_as, (*why, relay, *_health(server, facts, world)), schemes)
+
+
+def configured_schemes(server: Server) -> Why:
+    """What the configuration says of how the server is logged on to."""
+    return (Because("next_hop of the server", server.next_hop),) if server.next_hop else ()
 
 
 def service_of(server: Server, facts: Facts) -> Service | None:

@@ -13,9 +13,12 @@ from exfront.because import Because
 from exfront.decision import Decision, Refuse, Relay
 from exfront.facts import Facts, World
 from exfront.reasons import CAS_DOWN
-from exfront.routing.back_end import Why, may_be_tried, service_of, usable
+from exfront.routing.back_end import Why, configured_schemes, may_be_tried, service_of, usable
 from exfront.routing.choice import in_order, one_of
-from exfront.topology import Server
+from exfront.topology import Scheme, Server
+
+# Basic first: /owa with forms takes it, and answers all else with its form. Many have Integrated alone.
+_SCHEMES: tuple[Scheme, ...] = ("basic", "ntlm", "negotiate")
 
 
 def of_home(home: Server, world: World) -> tuple[Server, ...]:
@@ -35,7 +38,10 @@ def relay_to_one(home: Server, facts: Facts, world: World, why: Why, step: str) 
         assert service is not None  # _try has seen it
         chosen = Because("Client Access server", (step, server.name, one_of(len(servers))))
         relay = Because("relay", (server.name, service.port, service.tls))
-        return Relay(allowed, service, allowed.login_as, (*why, chosen, relay), replaceable=len(servers) > 1)
+        why = (*why, chosen, *configured_schemes(allowed), relay)
+        return Relay(
+            allowed, service, allowed.login_as, why, allowed.next_hop or _SCHEMES, replaceable=len(servers) > 1
+        )
     return none_answers(home, servers, why, step)
 
 

@@ -8,12 +8,12 @@ the back end's and the relay's.
 from __future__ import annotations
 
 from exfront.because import Because
-from exfront.decision import Decision, Refuse, Scheme
+from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import CONTRADICTORY_TOPOLOGY, MAILBOX_NOT_FOUND, MAILBOX_ON_2003, SMTP_DOMAIN_MISMATCH, Reason
 from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable
 from exfront.routing.choice import by_sid
-from exfront.topology import Mailbox, Server
+from exfront.topology import Mailbox, Scheme, Server
 
 _STEP_5, _STEP_6, _COMMENT_7 = "2000/2003 step 5", "2000/2003 step 6", "2000/2003 comment 7"
 _OWA_STEP_1 = "2007 OWA step 1"
@@ -57,7 +57,9 @@ def _relay(server: Server, facts: Facts, world: World, why: Why) -> Decision:
         schemes = _SCHEMES_2000
     if facts.protocol != "http":  # a log-on of POP3 or IMAP4 is repeated as it came
         return relay_to(allowed, facts, world, why)
-    return relay_to(allowed, facts, world, (*why, Because("the back end takes", (_COMMENT_7, *schemes))), schemes)
+    if not allowed.next_hop:
+        why = (*why, Because("the back end takes", (_COMMENT_7, *schemes)))
+    return relay_to(allowed, facts, world, why, schemes)
 
 
 def _smtp_domain(mailbox: Mailbox, facts: Facts) -> tuple[Reason | None, Because]:

@@ -18,12 +18,14 @@ from exfront.names import decode
 from exfront.reasons import (
     CERTIFICATE_UNKNOWN,
     CREDENTIALS_NEEDED,
+    DOUBLE_HOP,
     MALFORMED_CREDENTIALS,
     WRONG_PASSWORD,
     Reason,
     Refused,
 )
 from exfront.steps import Steps
+from exfront.web import schemes
 from exfront.web.client_certificate import ClientCertificate
 from exfront.wire import basic
 
@@ -118,6 +120,8 @@ class LogOns:
 
     async def _prove(self, record: SessionRecord, authorization: bytes) -> Identity:
         credentials = basic.parse(authorization)
+        if credentials is None and schemes.logs_connection_on(authorization):
+            raise Refused(DOUBLE_HOP, f"scheme={schemes.used(authorization)}")
         if credentials is None:
             raise Refused(MALFORMED_CREDENTIALS, "not Basic credentials")
         return await self.steps.authenticate(record, *credentials)

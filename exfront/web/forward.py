@@ -12,19 +12,30 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from exfront import limits
+from exfront.auth.next_hop import choose
 from exfront.backends.certificate import told
 from exfront.backends.health import Application
 from exfront.decision import Relay, SessionRecord
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_CERTIFICATE, BACK_END_RESET, FORM_REVOKED, Refused
+from exfront.reasons import (
+    BACK_END_AUTH_MISMATCH,
+    BACK_END_CERTIFICATE,
+    BACK_END_RESET,
+    FORM_REVOKED,
+    NEXT_HOP_REFUSED,
+    NTLM_NOT_ON_DESTINATION,
+    Refused,
+)
 from exfront.web import headers, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
+from exfront.web.form_sessions import FormUse
+from exfront.web.integrated import not_there
 from exfront.web.proxy import Exchange
 from exfront.web.route import Route
-from exfront.web.routes import route_of
+from exfront.web.routes import INTEGRATED, log_on, place_of, route_of
 from exfront.wire import basic
 from exfront.wire.http1.events import Headers, RequestHead, ResponseHead
 from exfront.wire.http1.write import field_lines
@@ -58,15 +69,19 @@ class Forward:
 
     def start(self) -> None:
         """Send it on a connection that is there, or on a new one."""
+        connection = self._begin()
+        if connection is None:
+            self._dial()
+        else:
+            self._send(connection)
+
+    def _begin(self) -> BackEndConnection | None:
         self._began = self._head_at = self.context.clock.seconds()
         self._counted = self.route.application
         self._counted.begin()
         connection = self._connection()
-        if connection is None:
-            self._dial()
-        else:
-            self._kept = True
-            self._send(connection)
+        self._kept = connection is not None
+        return connection
 
     def cancel(self) -> None:
         """The client is gone."""
@@ -98,7 +113,48 @@ class Forward:
             if refused.reason is BACK_END_CERTIFICATE:  # both columns tell it (S-ROUTE-8)
                 self.record.back_end_status = told(refused)
             raise
-        self._send(self._made(connection))
+        made = self._made(connection)
+        if made.key is not None and made.key.scheme == INTEGRATED:
+            await self._log_on(made)
+        else:
+            self._send(made)
+
+    async def _log_on(self, connection: BackEndConnection) -> None:
+        """Log the new connection on as the user, then send; with Basic, if the back end offers that instead."""
+        route = self.route
+        running = log_on(self.context, self.head, route.case, route.relay, connection)
+        try:
+            logged_on = await running.run()
+        except Refused as refused:
+            self.record.back_end_status = _STATUSES.get(running.status, "-")
+            if refused.reason is not NEXT_HOP_REFUSED:
+                raise
+            if not await self._look_elsewhere():
+                self.record.refuse(refused.reason, refused.detail)
+                raise refused if route.form is None else self._revoked(route.form) from None
+            return
+        if not logged_on:
+            self._reroute(route.relay)
+            connection.key = self.route.key
+        self._send(connection)
+
+    async def _look_elsewhere(self) -> bool:
+        """As after a 401 to Basic: one fresh look, and one more try where the mailbox is now (S-ROUTE-10)."""
+        case = self.route.case
+        self.context.forget_log_on()
+        if self._moved or case.mailbox is None:
+            return False
+        self._moved = True
+        relay = await self.context.steps.moved(self.record, case.facts, case.named)
+        if relay is not None:
+            await self._retry(relay)
+        return relay is not None
+
+    def _reroute(self, relay: Relay) -> None:
+        """The same decision by another scheme, for all requests that follow too."""
+        self.route = route = route_of(self.context, self.head, self.route.case, relay)
+        route.decision = self.record.decision
+        self.context.route = route
 
     def _made(self, connection: IProtocol) -> BackEndConnection:
         assert isinstance(connection, BackEndConnection)
@@ -154,12 +210,22 @@ class Forward:
             if route.form is not None:
                 head = headers.not_stored(head)
             return headers.to_client(head, route.urls) + route.case.cookie
-        if route.case.identity.account is not None:
-            record.refuse(BACK_END_AUTH_MISMATCH)
+        self._note_refusal(head)
         head, challenge = self._challenges(head)
         lines = headers.to_client(head, route.urls) + field_lines(challenge)
         schemes.note(record, self.head.get(b"authorization"), (*head.headers, *challenge))
         return lines + self._bound(head)
+
+    def _note_refusal(self, head: ResponseHead) -> None:
+        """What a 401 says of exfront's own log-on there, or that the client's cannot be one."""
+        record, route = self.record, self.route
+        if route.case.identity.account is not None:
+            record.refuse(BACK_END_AUTH_MISMATCH)
+        elif self._is_ntlm() and not headers.asks_for_connection_logon(head):
+            record.refuse(NTLM_NOT_ON_DESTINATION, not_there(route.relay.server.name))
+
+    def _is_ntlm(self) -> bool:
+        return schemes.logs_connection_on(self.head.get(b"authorization"))
 
     def _challenges(self, head: ResponseHead) -> tuple[ResponseHead, Headers]:
         """Of a 401: what of the back end's challenges is for the client, and our own.
@@ -192,6 +258,10 @@ class Forward:
         route = self.route
         if route.case.identity.account is None:
             return False
+        if self._other_scheme(head):
+            if self.body.empty:
+                self._wait(self._by_other_scheme())
+            return self.body.empty
         self.context.forget_log_on()
         if self._moved or not self.body.empty or route.case.mailbox is None:
             return self._ends_form()
@@ -209,8 +279,7 @@ class Forward:
                 exchange.go_on()
         else:
             exchange.cancel()
-            self._drop()
-            self._retry(relay)
+            await self._retry(relay)
 
     def _ends_form(self) -> bool:
         """Whether a log-on by form was refused by the back end: it is over, and the user asked again (S-HTTP-37)."""
@@ -218,19 +287,47 @@ class Forward:
         if form is None:
             return False
         assert exchange is not None
-        form.forms.revoke(form.logon)
         self.record.back_end_status = _STATUSES[_UNAUTHORIZED]
         self.record.refuse(BACK_END_AUTH_MISMATCH)
         exchange.cancel()
-        self.context.pool.leave(form.logon.account_id)
-        self._end(Refused(FORM_REVOKED))
+        self._end(self._revoked(form))
         return True
 
-    def _retry(self, relay: Relay) -> None:
+    def _revoked(self, form: FormUse) -> Refused:
+        form.forms.revoke(form.logon)
+        self.context.pool.leave(form.logon.account_id)
+        return Refused(FORM_REVOKED)
+
+    async def _retry(self, relay: Relay) -> None:
+        """On another connection, once more. Here and not in `start`: whoever leaves now cancels what runs."""
         self.record.detail = "moved"
         self.route = route_of(self.context, self.head, self.route.case, relay)
-        self._kept = False
-        self.start()
+        await self._again()
+
+    async def _again(self) -> None:
+        self._drop()
+        connection = self._begin()
+        if connection is None:
+            await self._dialled()
+        else:
+            self._send(connection)
+
+    def _other_scheme(self, head: ResponseHead) -> bool:
+        """Whether the back end, asked by Basic, offers only what logs the connection on, and exfront may do that."""
+        route = self.route
+        if route.key.scheme != "basic" or len(route.relay.schemes) == 1:
+            return False
+        scheme = choose(route.relay.schemes, schemes.offered(head.headers).lower().split(","))
+        if scheme is None or scheme == "basic":
+            return False
+        self.context.steps.next_hops.learn(place_of(route.case, route.relay), scheme)
+        self._reroute(route.relay)
+        return True
+
+    async def _by_other_scheme(self) -> None:
+        assert self.exchange is not None
+        self.exchange.cancel()
+        await self._again()
 
     def over(self, refused: Refused | None) -> None:
         """See `Caller`."""

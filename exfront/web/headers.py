@@ -122,6 +122,11 @@ def is_smtp_address(value: bytes) -> bool:
     return _SMTP_ADDRESS.fullmatch(value) is not None
 
 
+def for_log_on(head: RequestHead, host: bytes, client: ClientFacts) -> Headers:
+    """The fields of a request of our own that logs a connection on, for what `head` asks."""
+    return ((b"Host", host), *_added(head, client, None))
+
+
 def _path(url: bytes) -> bytes:
     absolute = _ABSOLUTE.fullmatch(url)
     return absolute[2] if absolute else url

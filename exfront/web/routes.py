@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from exfront.auth.next_hop import login_name
+from exfront.auth.next_hop import Place, login_name, ntlm_name
 from exfront.decision import Relay
 from exfront.facts import Identity
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
 from exfront.web import headers, schemes
 from exfront.web.auth_http import digest
-from exfront.web.back_end import ConnectionKey
+from exfront.web.back_end import BackEndConnection, ConnectionKey
 from exfront.web.context import ClientContext
 from exfront.web.identity_header import identity_fields
+from exfront.web.integrated import LogOn, User
 from exfront.web.proxy import Terms
 from exfront.web.route import Case, Route
 from exfront.web.rpc import CHANNELS
@@ -19,13 +20,15 @@ from exfront.wire import basic
 from exfront.wire.http1.events import RequestHead
 from exfront.wire.http1.write import request_section
 
+INTEGRATED = "integrated"
 _SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the connection itself on (S-HTTP-33)
 
 
 def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay) -> Route:
     """The route of `head` and of all requests like it on this client connection. Raises `Refused`."""
     directory, client = case.directory, case.client
-    authorization = _authorization(head, case, relay)
+    integrated = _integrated(context, case, relay)
+    authorization = None if integrated else _authorization(head, case, relay)
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
     host = case.site.host_for_back_end(head.authority)
     destination = _place(relay, host) if directory.application.plain_destination else b""
@@ -42,7 +45,7 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         application=context.steps.back_ends.application(
             relay.server.name, "http", directory.application.name, port=relay.service.port
         ),
-        key=_key(head, case.identity, relay, authorization),
+        key=_key(head, case.identity, relay, authorization, integrated),
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
@@ -85,8 +88,46 @@ def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
         raise Refused(INCONSISTENT_MAILBOX, "a colon in the name for the next hop") from None
 
 
-def _key(head: RequestHead, identity: Identity, relay: Relay, authorization: bytes | None) -> ConnectionKey:
+def place_of(case: Case, relay: Relay) -> Place:
+    """What log-ons have in common there."""
+    return Place(relay.server.name, relay.service.port, case.directory.application.name)
+
+
+def _integrated(context: ClientContext, case: Case, relay: Relay) -> bool:
+    """Whether exfront logs the connection on, in place of Basic in each request."""
+    if len(relay.schemes) == 1 and relay.schemes[0] == "basic":  # nearly always
+        return False
+    identity = case.identity
+    if identity.account is None or identity.secret is None or case.directory.section.identity != "basic":
+        return False
+    return context.steps.next_hops.scheme(place_of(case, relay), relay.schemes) != "basic"
+
+
+def log_on(context: ClientContext, head: RequestHead, case: Case, relay: Relay, connection: BackEndConnection) -> LogOn:
+    """What logs `connection` on for a route that is integrated."""
+    identity, steps, directory = case.identity, context.steps, case.directory
+    assert identity.account is not None  # _integrated has seen both
+    assert identity.secret is not None
+    name = ntlm_name(identity, relay.login_as, steps.directory.netbios_domain(identity.account))
+    return LogOn(
+        connection,
+        steps.next_hops,
+        place_of(case, relay),
+        relay.schemes,
+        User(identity.account.account_id, name, identity.secret),
+        directory.path.rstrip("/").encode("ascii") + b"/",
+        headers.for_log_on(head, case.site.host_for_back_end(head.authority), case.client),
+        context.clock,
+        context.settings.limits.back_end_login_time,
+    )
+
+
+def _key(
+    head: RequestHead, identity: Identity, relay: Relay, authorization: bytes | None, integrated: bool
+) -> ConnectionKey:
     user, scheme = _user(identity, authorization)
+    if integrated:
+        scheme = INTEGRATED
     if scheme == "none" and head.get(b"authorization") is not None:
         scheme = "kept back"  # says that he is somebody: not the one whom the connection is logged on as (S-HTTP-34)
     return ConnectionKey(relay.server.name, relay.service.port, relay.service.tls, user, scheme)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from exfront.decision import SessionRecord
+from exfront.web.headers import CONNECTION_SCHEMES
 from exfront.wire.http1.events import Headers, all_values
 
 # A member of a comma-separated list; commas within quoted strings part nothing.
@@ -65,6 +66,11 @@ def shows_no_form(agent: str, others: Sequence[str]) -> bool:
     """Whether a User-Agent has one of the words of clients that do without pages, in any case."""
     lower = agent.lower()
     return any(word.lower() in lower for word in others)
+
+
+def logs_connection_on(authorization: bytes | None) -> bool:
+    """Whether an Authorization value is of a scheme that leaves no password: Negotiate, NTLM or Kerberos."""
+    return authorization is not None and _word(authorization) in CONNECTION_SCHEMES
 
 
 def passed_on(methods: Collection[str], authorization: bytes | None, proxied: bool) -> bytes | None:

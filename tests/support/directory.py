@@ -71,6 +71,9 @@ class MemoryDirectory:
         self._known = {keys: known for keys, known in self._known.items() if known.account_id != mailbox.account_id}
         return len(self._known) < before
 
+    def netbios_domain(self, account: Mailbox) -> str:
+        return "FOURTHCOFFEE"
+
     def find(self, keys: Sequence[LookupKey], trace: Trace | None) -> Deferred[Mailbox | None]:
         self.asked.append(tuple(keys))
         if self.hold:
