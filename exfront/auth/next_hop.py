@@ -57,11 +57,11 @@ def choose(schemes: Sequence[Scheme], offered: Collection[str]) -> Scheme | None
 
 @frozen
 class Place:
-    """A service of a server, and what is asked for there: each may offer something else."""
+    """A service of a server, and a virtual directory there: each may offer something else."""
 
     server: str
     port: int
-    application: str
+    path: str
 
 
 @frozen

@@ -22,6 +22,7 @@ from exfront.auth.next_hop import NextHops, Place, choose
 from exfront.auth.ntlm import BadChallenge, NtlmLogOn
 from exfront.reasons import (
     BACK_END_LOGIN_LOST,
+    BACK_END_LOGIN_REFUSED,
     BACK_END_LOGIN_TIMEOUT,
     BACK_END_PROTOCOL,
     NEXT_HOP_REFUSED,
@@ -38,6 +39,8 @@ from exfront.wire.http1.write import request_head
 
 _UNAUTHORIZED = 401
 _FIRST_FINAL = 200
+_FIRST_ERROR = 400
+_FIRST_FAULT = 500
 _SWITCHING_PROTOCOLS = 101
 _METHODS = (b"OPTIONS", b"HEAD")  # the second one where a back end answers the first to anybody
 _NO_BODY = Length(0)  # S-HTTP-34
@@ -73,7 +76,9 @@ class LogOn:
     _turn: Deferred[Callable[[], None]] | None = field(default=None, init=False)
 
     async def run(self) -> bool:
-        """Whether the connection is logged on, or needs no log-on; False where the back end offers Basic instead.
+        """Whether the connection is logged on, or needs no log-on; False where it must be Basic instead.
+
+        Who asks nobody who he is may still want to know it: Basic tells him, where it is allowed.
 
         Raises `Refused`; the connection is of no use then.
         """
@@ -99,13 +104,15 @@ class LogOn:
             ended()
 
     async def _log_on(self) -> bool:
+        status = 0
         for method in _METHODS:
             tried: tuple[Scheme, ...] = ()
             scheme = self.hops.scheme(self.place, self.allowed)
             while True:
                 messages = NtlmLogOn(self.user.name, self.user.secret)
                 head = await self._ask(method, scheme, messages.first())
-                if head.status != _UNAUTHORIZED:
+                status = head.status
+                if status != _UNAUTHORIZED:
                     break
                 token = _token(head, scheme)
                 if token is not None:
@@ -115,6 +122,11 @@ class LogOn:
                 scheme = self._offered(head, tried)
                 if scheme == "basic":
                     return False
+        if status >= _FIRST_ERROR:  # whoever fails now may offer NTLM again in a moment: no password is sent instead
+            raise Refused(BACK_END_LOGIN_REFUSED, f"status={status}")
+        if "basic" in self.allowed:
+            self.hops.learn(self.place, "basic")
+            return False
         return True
 
     def _offered(self, head: ResponseHead, tried: Sequence[Scheme]) -> Scheme:
@@ -133,6 +145,8 @@ class LogOn:
             raise Refused(BACK_END_PROTOCOL, str(why)) from None
         head = await self._ask(method, scheme, answer)
         server, user = self.place.server, self.user
+        if head.status >= _FIRST_FAULT:
+            raise Refused(BACK_END_LOGIN_REFUSED, f"status={head.status}")
         taken = head.status != _UNAUTHORIZED
         self.hops.note(server, user.account_id, user.secret, taken=taken)
         if not taken:

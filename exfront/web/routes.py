@@ -90,7 +90,7 @@ def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
 
 def place_of(case: Case, relay: Relay) -> Place:
     """What log-ons have in common there."""
-    return Place(relay.server.name, relay.service.port, case.directory.application.name)
+    return Place(relay.server.name, relay.service.port, case.directory.path)
 
 
 def _integrated(context: ClientContext, case: Case, relay: Relay) -> bool:
