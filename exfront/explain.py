@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from attrs import define, field, frozen
 
+from exfront.auth.next_hop import Place, login_name, ntlm_name
 from exfront.because import Because, Trace
 from exfront.decision import Decision, Refuse, Relay, SessionRecord
 from exfront.facts import ANONYMOUS, Facts, Identity
@@ -111,10 +112,28 @@ class _Run:
         self.report["topology"] = {"organisation": topology.organisation, "servers": len(topology.servers)}
         decision = decide(facts, world)
         self.report["decision"] = _decision(decision)
-        perform(decision)
+        performed = perform(decision)
+        if directory is not None and isinstance(performed, Relay):
+            self.report["next_hop"] = self._next_hop(directory, identity, performed)
         if self.rpc_server and isinstance(decision, Relay):
             self.at = "RPC endpoint"
             rpc.check_server(self.rpc_server, decision.server, facts, topology)
+
+    def _next_hop(self, directory: VirtualDirectory, identity: Identity, relay: Relay) -> Report:
+        """How the user would be logged on at the back end now, and by which name."""
+        steps, account = self.explainer.steps, identity.account
+        if account is None or directory.section.identity != "basic":
+            return {}
+        place = Place(relay.server.name, relay.service.port, directory.path)
+        scheme, learned = steps.next_hops.scheme(place, relay.schemes), steps.next_hops.learned(place)
+        if scheme == "basic":
+            name = decode(login_name(identity, relay.login_as))
+        else:
+            name = ntlm_name(identity, relay.login_as, steps.directory.netbios_domain(account))
+        why = (
+            "offered there a moment ago" if scheme == learned else "the best that may be used, if the server offers it"
+        )
+        return {"scheme": scheme, "name": name, "because": why}
 
     async def _identity(self, directory: VirtualDirectory | None) -> Identity:
         """Who is meant; the searches are made anew, so that each can be shown."""

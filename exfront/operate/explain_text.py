@@ -33,6 +33,8 @@ def _paragraphs(report: Report) -> Iterator[str]:
         organisation = known["organisation"] or "no Exchange organisation"
         yield from ("", f"topology: {known['servers']} servers known, {_one_line(organisation)}")
     yield from _decision_text(report.get("decision"))
+    if report.get("next_hop"):
+        yield from _value_text("log-on at the next hop", report["next_hop"])
     yield from _refused_text(report.get("refused"))
     yield from _servers_text(report.get("servers", []))
 
