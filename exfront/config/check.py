@@ -69,6 +69,8 @@ def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> 
     if listener.client_ca_file is not None and listener.protocol == "http" and listener.tls != "implicit":
         path, tls = (*here, "client_ca_file"), ((*here, "tls"),)
         findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)
+    elif listener.client_ca_file is not None:
+        findings.warn((*here, "client_ca_file"), "who may sign for these authorities is every user, by certificate")
     for index, network in enumerate(listener.trusted_proxies):
         path = (*here, "trusted_proxies", index)
         if network.prefixlen == 0:

@@ -135,6 +135,7 @@ class VirtualDirectoryTests(SynchronousTestCase):
         ):
             found = related(_BEFORE + _directory(more=more) + tls + _HTTP + listener)
             self.assertEqual([error.key for error in found.errors], wrong, (more, listener))
+            self.assertEqual("listener[3].client_ca_file" in str(warnings(found)), listener == asks)
         (error,) = related(SMALLEST + 'client_ca_file = "ca.pem"\n').errors
         self.assertEqual(error.key, "listener[1].client_ca_file")
 
