@@ -86,4 +86,7 @@ def _postgres() -> Path:
 
 
 def _as(user: str) -> list[str]:
-    return [program("setpriv", "util-linux"), f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    """Another user's process would outlive a test run that is killed: the kernel forgets the wish with the user."""
+    return [
+        program("setpriv", "util-linux"), f"--reuid={user}", f"--regid={user}", "--clear-groups", "--pdeathsig=TERM",
+    ]  # fmt: skip
