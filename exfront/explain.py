@@ -130,10 +130,8 @@ class _Run:
             name = decode(login_name(identity, relay.login_as))
         else:
             name = ntlm_name(identity, relay.login_as, steps.directory.netbios_domain(account))
-        why = (
-            "offered there a moment ago" if scheme == learned else "the best that may be used, if the server offers it"
-        )
-        return {"scheme": scheme, "name": name, "because": why}
+        why = "the best that may be used, if the server offers it" if len(relay.schemes) > 1 else "the only one allowed"
+        return {"scheme": scheme, "name": name, "because": "offered a moment ago" if scheme == learned else why}
 
     async def _identity(self, directory: VirtualDirectory | None) -> Identity:
         """Who is meant; the searches are made anew, so that each can be shown."""

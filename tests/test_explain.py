@@ -10,21 +10,24 @@ from attrs import define
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.auth.next_hop import Place
 from exfront.config.kinds import HostPort, read_network
 from exfront.config.listener import ListenerSection
 from exfront.config.presets import with_preset
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.explain import Explainer, Question
+from exfront.facts import World
 from exfront.interfaces import Miss
 from exfront.names import KeyKind, LookupKey
 from exfront.operate.explain_text import as_text
 from exfront.operate.plain_values import plain
 from exfront.secret import Secret
-from exfront.topology import Mailbox
+from exfront.topology import Mailbox, Topology
 from exfront.web.virtual_sites import listener_sites
 from tests.explained import EXAMPLES, OUTPUT, page
 from tests.support.directory import MemoryDirectory, guid, mailbox
 from tests.support.steps import SmallWorld
+from tests.support.steps import server as mailbox_server
 
 _SITE = VirtualSiteSection(
     name="default",
@@ -217,6 +220,20 @@ class HttpTests(_Case):
             report = self.explain(Question("http", b"alice", "https://mail.fourthcoffee.com:8443" + path))
             self.assertEqual((report["web"]["application"], report.get("refused")), (application, None), path)
             self.assertEqual(report["decision"]["server"]["name"], server, path)
+
+    def test_by_which_scheme_and_name_the_user_is_logged_on(self) -> None:
+        """What was learned of the server too; mail has its one way."""
+        world = World(Topology((mailbox_server("chicago", next_hop=("negotiate", "ntlm", "basic")),)))
+        self.world.steps.world = lambda: world
+        question = Question("http", b"alice", url="https://mail.fourthcoffee.com/exchange/")
+        told = self.explain(question)
+        self.assertEqual(told["next_hop"]["scheme"], "ntlm")
+        self.assertEqual(told["next_hop"]["name"], "FOURTHCOFFEE\\alice")
+        self.assertIn("log-on at the next hop\n  scheme: ntlm\n", as_text(told))
+        self.world.steps.next_hops.learn(Place("chicago", 80, "/exchange"), "basic")
+        expected = {"scheme": "basic", "name": "alice", "because": "offered a moment ago"}
+        self.assertEqual(self.explain(question)["next_hop"], expected)
+        self.assertNotIn("next_hop", self.explain(Question("imap4", b"alice")))
 
     def test_an_rpc_endpoint_that_is_not_the_users(self) -> None:
         """S-ROUTE-13: before any look-up where nobody may name it, else with the server that it should be."""

@@ -1,12 +1,15 @@
-"""Which name is used at the back end."""
+"""Which name and scheme are used at the back end, and what is remembered of it."""
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.auth.next_hop import login_name
+from exfront import limits
+from exfront.auth.next_hop import NextHops, Place, choose, login_name, ntlm_name
 from exfront.facts import ANONYMOUS, Identity
-from exfront.topology import LoginAs
+from exfront.secret import Secret
+from exfront.topology import LoginAs, Scheme
 from tests.support.directory import mailbox
 
 _JUERGEN = mailbox("jürgen", upn="jürgen@partner.example", addresses=("j.g@fourthcoffee.com", "old@fourthcoffee.com"))
@@ -31,3 +34,76 @@ class LoginNameTests(SynchronousTestCase):
 
     def test_without_an_account_the_name_is_as_typed(self) -> None:
         self.assertEqual(login_name(ANONYMOUS, "upn"), b"")
+
+    def test_the_name_for_ntlm(self) -> None:
+        """Of the directory, not as typed: DOMAIN and account, or what the server is said to know."""
+        identity = Identity(_JUERGEN, typed=b"x")
+        cases: tuple[tuple[LoginAs, str, str], ...] = (
+            ("typed", "FC", "FC\\jürgen"),
+            ("account", "FC", "FC\\jürgen"),
+            ("upn", "FC", "jürgen@partner.example"),
+            ("address", "FC", "j.g@fourthcoffee.com"),
+            ("typed", "", "jürgen@partner.example"),
+        )
+        for login_as, domain, name in cases:
+            self.assertEqual(ntlm_name(identity, login_as, domain), name)
+        self.assertEqual(ntlm_name(Identity(mailbox("bob", upn="")), "typed", ""), "bob")
+
+
+class ChoiceTests(SynchronousTestCase):
+    def test_the_best_that_is_offered(self) -> None:
+        """2000/2003 comment 7: Kerberos, NTLM, Basic; without tickets Negotiate is NTLM too, so NTLM goes before it."""
+        every: tuple[Scheme, ...] = ("negotiate", "ntlm", "basic")
+        cases: tuple[tuple[tuple[Scheme, ...], tuple[str, ...], Scheme | None], ...] = (
+            (every, ("negotiate", "ntlm", "basic"), "ntlm"),
+            (every, ("negotiate", "basic"), "negotiate"),
+            (every, ("basic", "digest"), "basic"),
+            (every, ("digest",), None),
+            (every, (), None),
+            (("basic", "ntlm"), ("ntlm", "basic"), "basic"),
+            (("ntlm",), ("basic",), None),
+        )
+        for schemes, offered, chosen in cases:
+            self.assertEqual(choose(schemes, offered), chosen, (schemes, offered))
+
+
+class NextHopsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.hops = NextHops(self.clock.seconds)
+
+    def test_what_was_learned_holds_for_a_while(self) -> None:
+        place, other = Place("a", 80, "/exchange"), Place("a", 80, "/public")
+        self.hops.learn(place, "basic")
+        self.assertEqual(self.hops.scheme(place, ("ntlm", "basic")), "basic")
+        self.assertEqual(self.hops.scheme(place, ("ntlm",)), "ntlm", "it may not be used")
+        self.assertEqual(self.hops.scheme(other, ("ntlm", "basic")), "ntlm")
+        self.clock.advance(limits.NEXT_HOP_SCHEME_TIME)
+        self.assertEqual(self.hops.scheme(place, ("ntlm", "basic")), "ntlm")
+
+    def test_it_is_bounded(self) -> None:
+        """S-OPS-4: the oldest go first."""
+        self.patch(limits, "NEXT_HOP_SCHEMES", 2)
+        self.patch(limits, "NEXT_HOP_LOG_ONS", 2)
+        for name in ("a", "b", "c"):
+            self.hops.learn(Place(name, 80, "/"), "basic")
+            self.hops.note(name, "id", Secret(b"x"), taken=False)
+        known = [self.hops.learned(Place(name, 80, "/")) for name in ("a", "b", "c")]
+        self.assertEqual(known, [None, "basic", "basic"])
+        self.assertEqual([self.hops.refuses(name, "id", Secret(b"x")) for name in ("a", "b", "c")], [False, True, True])
+
+    def test_a_refused_password(self) -> None:
+        """S-AUTH-8: that one, of that account, there; not for ever."""
+        self.hops.note("a", "id", Secret(b"x"), taken=False)
+        asked = (("a", "id", b"x"), ("a", "id", b"y"), ("a", "other", b"x"), ("b", "id", b"x"))
+        found = [self.hops.refuses(server, account, Secret(secret)) for server, account, secret in asked]
+        self.assertEqual(found, [True, False, False, False])
+        self.clock.advance(limits.NEXT_HOP_REFUSAL_TIME)
+        self.assertFalse(self.hops.refuses("a", "id", Secret(b"x")))
+        self.hops.note("a", "id", Secret(b"x"), taken=True)
+        self.assertFalse(self.hops.refuses("a", "id", Secret(b"x")))
+
+    def test_nothing_tells_a_password(self) -> None:
+        """S-AUTH-11"""
+        self.hops.note("a", "id", Secret(b"pass-word"), taken=False)
+        self.assertNotIn("pass-word", repr(self.hops))

@@ -52,6 +52,20 @@ class PinTests(SynchronousTestCase):
         self.assertIn(f"{_LINE - 1} server[1].tls_pin", warnings(related(clear)))
 
 
+class NextHopTests(SynchronousTestCase):
+    def test_one_or_several_in_their_order(self) -> None:
+        for text, schemes in (('"ntlm"', ("ntlm",)), ('["negotiate", "basic"]', ("negotiate", "basic")), ("[]", ())):
+            settings, findings = read(section(f"next_hop = {text}"))
+            self.assertEqual(errors(findings), [])
+            self.assertEqual(settings.server[0].as_server().next_hop, schemes)
+
+    def test_what_is_none(self) -> None:
+        for text in ('"kerberos"', '["ntlm", "ntlm"]'):
+            found = errors(related(section(f"next_hop = {text}")))
+            self.assertEqual(len(found), 1, found)
+            self.assertTrue(found[0].startswith(f"{_LINE} server[1].next_hop"), found)
+
+
 class ProbeTests(SynchronousTestCase):
     def test_paths_by_application(self) -> None:
         settings, findings = read(section('probe = true\nprobe_paths = { owa = "/owa/healthcheck.htm" }'))

@@ -50,6 +50,14 @@ class DomainsTests(SynchronousTestCase):
         self.assertTrue(domains.owns("west", f"cn=a,{_WEST}"))
         self.assertTrue(domains.owns("", f"cn=a,{_WEST}"))
 
+    def test_the_netbios_name_of_an_entrys_domain(self) -> None:
+        """For NTLM: of nested domains the innermost, never a DNS name, and nothing where nothing is known."""
+        domains = _domains(FC=_BASE, WEST=_WEST)
+        self.assertEqual(domains.netbios_name(f"cn=a,ou=b,{_BASE.lower()}"), "FC")
+        self.assertEqual(domains.netbios_name(f"CN=a,{_WEST}"), "WEST")
+        self.assertEqual(domains.netbios_name("cn=a,dc=contoso,dc=com"), "")
+        self.assertEqual(_domains(base="o=Fourth Coffee").netbios_name("cn=a,o=Fourth Coffee"), "")
+
     def test_naming_context_that_is_no_dn_is_refused(self) -> None:
         with self.assertRaises(ValueError):
             _domains(FC="fourthcoffee.com")

@@ -120,6 +120,13 @@ class HomeServerTests(SynchronousTestCase):
         self.assertEqual((relay.server.address, relay.service.port), ("127.0.0.9", 8081))
         self.assertEqual(relay.schemes, ("negotiate", "ntlm", "basic"))
 
+    def test_the_configurations_schemes_of_the_server_win(self) -> None:
+        """S-ROUTE-9: a server to which no password is ever sent."""
+        listed = server("backend", next_hop=("ntlm",))
+        relay = self.relayed(facts(), evolve(_WORLD, topology=_WORLD.topology.merge([listed])))
+        self.assertEqual(relay.schemes, ("ntlm",))
+        self.assertEqual(told(relay)[-2:], ["next_hop of the server: ntlm", "relay: backend, 80, none"])
+
 
 class RefusedTests(SynchronousTestCase):
     def refused(self, asked: Facts, reason: Reason) -> Refuse:

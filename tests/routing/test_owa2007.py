@@ -391,3 +391,11 @@ class TextTests(SynchronousTestCase):
         for reason in (CAS_DOWN, CAS_CONFIGURATION):
             self.assertEqual(reason.http_status, 503)
             self.assertTrue(reason.retry_after)
+
+
+class NextHopTests(Case):
+    def test_how_a_client_access_server_learns_who_asks(self) -> None:
+        """Basic first, which forms take too; Integrated where that is not offered; else as the configuration says."""
+        self.assertEqual(self.relayed(world(cas("dallas"), site="Texas")).schemes, ("basic", "ntlm", "negotiate"))
+        told_so = world(cas("dallas", next_hop=("ntlm",)), site="Texas")
+        self.assertEqual(self.relayed(told_so).schemes, ("ntlm",))
