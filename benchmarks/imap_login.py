@@ -30,6 +30,7 @@ def main() -> None:
         "µs a session",
         {
             "exfront": (stage.front.daemon.pid, lambda: sessions(stage.front.at("imap-clear"))),
+            "exfront, Twisted's": (stage.twisted.daemon.pid, lambda: sessions(stage.twisted.at("imap-clear"))),
             "nginx mail": (stage.nginx.daemon.pid, lambda: sessions(stage.nginx.imap)),
         },
         "nginx mail",

@@ -21,6 +21,7 @@ def main() -> None:
     _large_mail(stage.site.chicago.dovecot.mailbox(stage.user.alias))
     ports = {
         "exfront": (stage.front.daemon.pid, stage.front.at("imap-clear")),
+        "exfront, Twisted's": (stage.twisted.daemon.pid, stage.twisted.at("imap-clear")),
         "nginx mail": (stage.nginx.daemon.pid, stage.nginx.imap),
     }
     for title, work in (("FETCH", _fetch), ("APPEND", _append)):

@@ -17,11 +17,14 @@ class Stage:
 
     site: MailSite = field(factory=lambda: MailSite(40))
     front: ExFront = field(init=False)
+    twisted: ExFront = field(init=False)  # the same on Twisted's transports
     nginx: Nginx = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         chicago = self.site.chicago
         self.front = self.site.front
+        self.twisted = self.site.exfront(process={"transports": "twisted"})
+        self.twisted.start()
         self.nginx = Nginx(temporary_folder("nginx"), (chicago.address, chicago.dovecot.imap))
         self.nginx.daemon.start()
 

@@ -15,7 +15,10 @@ from zope.interface import implementer
 
 from exfront import limits
 from exfront.decision import SessionRecord
+from exfront.net.transports import IPassesOn
 from exfront.reasons import CLIENT_IDLE, CLIENT_TIMEOUT, Reason
+
+_UNSEEN = b"?"  # the last octets, where nobody saw them: no line's end
 
 Who = Literal["client", "back end", "idle", "stall", "exfront"]
 
@@ -73,6 +76,13 @@ class Leg:
         self.tail = data[-2:] if len(data) > 1 else self.tail[-1:] + data
         if not other.closed:
             other.transport.write(data)
+
+    def passed(self, octets: int) -> None:
+        """So many octets went from this side to the other without being seen here."""
+        relay, record = self.relay, self.relay.record
+        relay.active = relay.clock.seconds()
+        setattr(record, self.counted_as, getattr(record, self.counted_as) + octets)
+        self.tail = _UNSEEN
 
     def read_ended(self) -> None:
         """This side sends no more (a FIN without a close)."""
@@ -163,6 +173,9 @@ class Relay:
         self.active = self.clock.seconds()
         self.client.transport.registerProducer(self.back_end.source, True)
         self.back_end.transport.registerProducer(self.client.source, True)
+        for leg in (self.client, self.back_end):
+            if IPassesOn.providedBy(leg.transport):
+                leg.transport.pass_on(leg.other.transport, leg.passed)
         self._schedule()
 
     def _pass_on_client_end(self) -> None:

@@ -6,6 +6,7 @@ A protocol sees Twisted's interfaces alone: `ITCPTransport`, `ITLSTransport`, `I
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -21,6 +22,18 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import Interface
+
+
+class IPassesOn(Interface):
+    """A transport that may move octets to another one by itself, when there are many."""
+
+    def pass_on(sink: object, moved: Callable[[int], None]) -> None:
+        """From now on the protocol's `dataReceived` does nothing but write to `sink`, at once.
+
+        `moved` is called with a number of octets that went to `sink` and not through `dataReceived`. Where `sink` is of
+        another make, nothing changes.
+        """
 
 
 class Transports(Protocol):

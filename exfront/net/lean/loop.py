@@ -16,6 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront.net.lean.splice import Pipe
+
 READ_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
@@ -54,6 +56,7 @@ class LeanLoop:
         self._soon: deque[Watched] = deque()
         self._running = False
         self._wake: IDelayedCall | None = None
+        self.pipe = Pipe()
 
     # --- for those in it
 
@@ -87,6 +90,7 @@ class LeanLoop:
             self._epoll.close()
             self._epoll = None
             self._events.clear()
+            self.pipe.close()
 
     def soon(self, watched: Watched) -> None:
         """Call `again` once this turn's events are through, never within this call."""

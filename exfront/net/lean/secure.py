@@ -8,6 +8,7 @@ before a turn ends.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from select import EPOLLET, EPOLLIN, EPOLLOUT
 from typing import Any
 
@@ -23,8 +24,10 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront.net.lean import splice
 from exfront.net.lean.loop import EDGES, Flags
 from exfront.net.lean.stream import ABORTED, DONE, LOST, LeanTransport, Piece
+from exfront.net.transports import IPassesOn
 
 _RECORD = 16384  # octets of plain text in one record at most (RFC 8446 section 5.1)
 _GATHERED = 15 * _RECORD  # passed on as one piece
@@ -308,11 +311,16 @@ class SecureTransport(LeanTransport):
                 self._tls = None
 
 
-@implementer(ITLSTransport)
+@implementer(ITLSTransport, IPassesOn)
 class PlainTransport(LeanTransport):
     """A lean transport that speaks no TLS yet."""
 
     __slots__ = ()
+
+    def pass_on(self, sink: object, moved: Callable[[int], None]) -> None:
+        """See `IPassesOn`."""
+        if isinstance(sink, PlainTransport) and splice.POSSIBLE:
+            self._sink = (sink, moved)
 
     def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
         """Speak TLS from now on: as a client where we called, the other way round unless `normal`.

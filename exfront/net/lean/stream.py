@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from select import EPOLLIN, EPOLLOUT
 from typing import Any
 
@@ -26,6 +26,7 @@ from exfront.net.lean.loop import EDGES, READ_ENDED, Flags, LeanLoop
 
 _PIECE = 65536  # octets read at once
 _TURN = 262_144  # octets read before others have their turn
+_SPLICED_TURN = 4 * _TURN  # the same for octets that cost less
 _NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST (tcp(7), socket(7))
 
 # Shared, as Twisted's reactors share theirs: nobody writes to them.
@@ -69,6 +70,7 @@ class LeanTransport:
         "_reading",
         "_shut",
         "_shutting",
+        "_sink",
         "_socket",
         "_tls",
         "_why",
@@ -97,6 +99,7 @@ class LeanTransport:
         self._aborted = False
         self._asked = False  # `again` is on its way
         self._why: Failure | None = None  # lost for this, to be told soon
+        self._sink: tuple[LeanTransport, Callable[[int], None]] | None = None  # where `dataReceived` only passes on to
 
     def start(self, protocol: Any) -> None:
         """Connect `protocol`, then read."""
@@ -283,9 +286,42 @@ class LeanTransport:
             if not self._readable:
                 return
             left -= len(data)
-            if left <= 0:
+            if left <= 0 or (self._sink is not None and len(data) == _PIECE and not self._splice(*self._sink)):
                 self._later()
                 return
+
+    def _splice(self, sink: LeanTransport, moved: Callable[[int], None]) -> bool:
+        """Move octets to `sink` in bursts: a read filled the buffer, so there are many; False for no time for more.
+
+        Ends when the protocol wants no more (as when `sink` holds something), and when a burst comes up short or fails:
+        whether the socket is empty, at its end or lost is found out by reading on.
+        """
+        left = _SPLICED_TURN
+        while self._reading and self._socket is not None and sink.takes_octets():
+            try:
+                count, rest = self._loop.pipe.burst(self._fd, sink._fd)
+            except OSError:
+                return True
+            if count:
+                moved(count)
+            if rest:
+                sink.write(rest)
+            if count < _PIECE:
+                if not count:
+                    self._ended = True
+                return True
+            left -= count
+            if left <= 0:
+                return False
+        return True
+
+    def takes_octets(self) -> bool:
+        """Whether what is written goes out now, behind nothing else."""
+        return (
+            self._socket is not None
+            and self._out is None
+            and not (self._closing or self._shutting or self._aborted or self._why is not None)
+        )
 
     def _end_of_stream(self) -> None:
         self._reading = self._readable = False
@@ -385,6 +421,7 @@ class LeanTransport:
         sock.close()
         protocol, self.protocol = self.protocol, None
         producer, self._producer = self._producer, None
+        self._sink = None
         try:
             if producer is not None:
                 producer.stopProducing()

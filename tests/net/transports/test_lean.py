@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.transports import Transports
 from tests.net.transports.probe import Peer
+from tests.net.transports.relay_table import RelayCases
 from tests.net.transports.secure_table import SecureCases, SecureConnectingCases, SecureListeningCases
-from tests.net.transports.table import ConnectingCases, ConnectionCases, ListeningCases, StrictCases
+from tests.net.transports.table import BIG, ConnectingCases, ConnectionCases, ListeningCases, StrictCases
 
 reactor: Any = the_reactor
 
@@ -55,3 +57,22 @@ class LeanSecureListeningTests(_Lean, SecureListeningCases, TestCase):
 
 class LeanSecureConnectingTests(_Lean, SecureConnectingCases, TestCase):
     pass
+
+
+class LeanRelayTests(_Lean, RelayCases, TestCase):
+    async def test_many_octets_do_not_pass_through_the_protocol(self) -> None:
+        """They are spliced: of 8 MiB in a stream the protocol sees a small part."""
+        client, back_end = await self.joined()
+        writing = Deferred.fromCoroutine(back_end.write(bytes(BIG)))
+        await client.read(BIG)
+        await writing
+        self.assertEqual(self.record.octets_out, BIG)
+        self.assertLess(self.back_end.seen, BIG // 2)
+
+    async def test_no_bye_behind_octets_that_nobody_saw(self) -> None:
+        """S-MAIL-18: whether a line is at its end is unknown until octets are seen again."""
+        client, _ = await self.joined()
+        self.relay.back_end.passed(5)
+        self.relay.active -= 10
+        self.relay.interject(b"* BYE\r\n")
+        self.assertEqual(await client.end(), b"")

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from exfront.net.transports import Transports, TwistedTransports
 from tests.net.transports.probe import Peer
+from tests.net.transports.relay_table import RelayCases
 from tests.net.transports.secure_table import SecureCases, SecureConnectingCases, SecureListeningCases
 from tests.net.transports.table import ConnectingCases, ConnectionCases, ListeningCases
 
@@ -53,4 +54,8 @@ class TwistedSecureListeningTests(_Twisted, SecureListeningCases, TestCase):
 
 
 class TwistedSecureConnectingTests(_Twisted, SecureConnectingCases, TestCase):
+    pass
+
+
+class TwistedRelayTests(_Twisted, RelayCases, TestCase):
     pass
