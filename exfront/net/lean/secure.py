@@ -30,7 +30,7 @@ from exfront.net.lean.stream import ABORTED, DONE, LOST, LeanTransport, Piece
 from exfront.net.transports import IPassesOn
 
 _RECORD = 16384  # octets of plain text in one record at most (RFC 8446 section 5.1)
-_GATHERED = 15 * _RECORD  # passed on as one piece
+_GATHERED = 4 * _RECORD  # passed on as one piece (S-MAIL-20)
 _PATIENCE = 1.0  # seconds without progress
 _Blocked = (SSL.WantReadError, SSL.WantWriteError)
 

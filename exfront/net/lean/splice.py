@@ -10,7 +10,8 @@ import fcntl
 import os
 from typing import Final
 
-_BURST: Final = 262_144  # octets in the pipe at once, so that no more ever waits for a stalled receiver
+_BURST: Final = 65_536  # S-MAIL-20: octets in the pipe at once, so that no more ever waits for a stalled receiver
+_ROOM: Final = 262_144  # of the pipe: its pages are filled in part only (splice(2))
 _HOW: Final = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 POSSIBLE: Final = hasattr(os, "splice")
@@ -51,7 +52,7 @@ class Pipe:
 def _pipe() -> tuple[int, int]:
     ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _BURST)
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _ROOM)
     except OSError:
         pass  # the user has many large pipes already: a small one works too
     return ends

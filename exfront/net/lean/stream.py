@@ -27,6 +27,7 @@ from exfront.net.lean.loop import EDGES, READ_ENDED, Flags, LeanLoop
 _PIECE = 65536  # octets read at once
 _TURN = 262_144  # octets read before others have their turn
 _SPLICED_TURN = 4 * _TURN  # the same for octets that cost less
+_SHORT = 16_384  # a burst of less is no burst: copying costs less then
 _NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST (tcp(7), socket(7))
 
 # Shared, as Twisted's reactors share theirs: nobody writes to them.
@@ -306,7 +307,7 @@ class LeanTransport:
                 moved(count)
             if rest:
                 sink.write(rest)
-            if count < _PIECE:
+            if count < _SHORT:
                 if not count:
                     self._ended = True
                 return True
