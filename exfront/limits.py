@@ -33,6 +33,13 @@ CERTIFICATE_WARNING_DAYS = 30  # S-ROUTE-8: said that long before it expires
 CERTIFICATE_WATCH_TIME = 30.0  # S-TLS-5: between two looks at the files
 CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops at 300 s
 
+# --- transports (net/lean)
+LOOP_TURN = 0.002  # then the reactor has its turn; one event more may follow, of at most 3 ms
+ACCEPTS = 16  # connections taken before others have their turn
+TLS_ACCEPTS = 4  # the same where each is a handshake of some 0.4 ms in one piece
+ACCEPT_PAUSE = 0.25  # no descriptor is free: until the next try, while clients wait in the backlog
+TLS_UNREAD_TIME = 1.0  # a peer that takes nothing so long may wait for us to read
+
 # --- TLS
 TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
 

@@ -1,6 +1,6 @@
 """The loop of the lean transports: one epoll of its own, which the reactor watches as a single reader.
 
-A descriptor is registered once; no message costs a change there. Nobody keeps the loop longer than `_TURN`: what is
+A descriptor is registered once; no message costs a change there. Nobody keeps the loop longer than `LOOP_TURN`: what is
 left over waits until the reactor has had its turn.
 """
 
@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront import limits
 from exfront.net.lean.splice import Pipe
 
 READ_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -23,7 +24,6 @@ EDGES = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 
 _EVENTS = 64  # taken from the kernel at once
 _ROUNDS = 4  # looks at the kernel in one turn: spares the reactor's own turn under load
-_TURN = 0.002  # seconds; one event more may follow, and none takes 3 ms
 
 Flags = int
 
@@ -112,11 +112,11 @@ class LeanLoop:
         """The reactor ends and takes its readers out."""
 
     def doRead(self) -> None:
-        """One turn: ends when nothing is to do, when it took `_TURN`, or after `_ROUNDS` looks at the kernel."""
+        """One turn: ends when nothing is to do, when it took `LOOP_TURN`, or after `_ROUNDS` looks at the kernel."""
         if self._running:
             return
         self._running = True
-        until = monotonic() + _TURN
+        until = monotonic() + limits.LOOP_TURN
         try:
             for _ in range(_ROUNDS):
                 self._look()

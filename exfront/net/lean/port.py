@@ -13,11 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront import limits
 from exfront.net.lean.loop import EDGES, Flags, LeanLoop
 from exfront.net.lean.stream import Address, address_of
 
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_FULL_PAUSE = 0.25  # seconds until accepting is tried again; clients wait in the backlog meanwhile
 
 
 class Starts(Protocol):
@@ -115,7 +115,7 @@ class LeanPort:
         if not self._full:
             _log.error("cannot take a connection: {error}", error=error.strerror)
         self._full = True
-        self._pause = self._loop.reactor.callLater(_FULL_PAUSE, self._go_on)
+        self._pause = self._loop.reactor.callLater(limits.ACCEPT_PAUSE, self._go_on)
 
     def _go_on(self) -> None:
         self._pause = None

@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront import limits
 from exfront.net.lean import splice
 from exfront.net.lean.loop import EDGES, Flags
 from exfront.net.lean.stream import ABORTED, DONE, LOST, LeanTransport, Piece
@@ -31,7 +32,6 @@ from exfront.net.transports import IPassesOn
 
 _RECORD = 16384  # octets of plain text in one record at most (RFC 8446 section 5.1)
 _GATHERED = 4 * _RECORD  # passed on as one piece (S-MAIL-20)
-_PATIENCE = 1.0  # seconds without progress
 _Blocked = (SSL.WantReadError, SSL.WantWriteError)
 
 
@@ -48,7 +48,7 @@ class Wire:
         self.notified = False  # our close_notify is out: the peer's is waited for
         self.fault: Failure | None = None  # the verdict on the peer's certificate
         self.sent = 0  # octets, to see progress
-        self.impatient = False  # the peer did not read for `_PATIENCE`
+        self.impatient = False  # the peer did not read for `TLS_UNREAD_TIME`
         self.timer: IDelayedCall | None = None
 
 
@@ -154,7 +154,7 @@ class SecureTransport(LeanTransport):
         if self._out is None or wire.impatient:
             return self._reading
         if wire.timer is None:
-            wire.timer = self._loop.reactor.callLater(_PATIENCE, self._look_at_peer, wire, wire.sent)
+            wire.timer = self._loop.reactor.callLater(limits.TLS_UNREAD_TIME, self._look_at_peer, wire, wire.sent)
         return False
 
     def _look_at_peer(self, wire: Wire, sent: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from functools import partial
 from typing import Any
@@ -17,16 +16,12 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import ServerFactory
 
+from exfront import limits
 from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
 from exfront.net.lean.port import LeanPort
 from exfront.net.lean.secure import PlainTransport, SecureTransport, accepting, calling
 from exfront.net.lean.stream import Address
-
-_AT_ONCE = 16  # connections taken before others have their turn
-_AT_ONCE_SECURE = 4  # a handshake takes some 0.4 ms in one piece
-
-POSSIBLE = hasattr(select, "epoll")
 
 
 class LeanTransports:
@@ -40,7 +35,7 @@ class LeanTransports:
     ) -> IListeningPort:
         """See `exfront.net.transports.Transports`."""
         start = self._taken if tls is None else partial(self._taken_secure, tls)
-        at_once = _AT_ONCE if tls is None else _AT_ONCE_SECURE
+        at_once = limits.ACCEPTS if tls is None else limits.TLS_ACCEPTS
         port = LeanPort(self._loop, listening.dup(), factory, start, at_once)
         port.startListening()
         return port
