@@ -88,7 +88,12 @@ class LeanCall:
         connected, self._socket = self._socket, None
         assert connected is not None
         self._timer.cancel()
-        self._start(connected, peer, protocol)  # takes the place in the loop
+        try:
+            self._start(connected, peer, protocol)  # takes the place in the loop
+        except Exception:  # noqa: BLE001 - whatever it is, the connection was not made
+            self._socket = connected
+            self._fail(Failure())
+            return
         self.done.callback(protocol)
 
     def _fail(self, why: Exception | Failure) -> None:

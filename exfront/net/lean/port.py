@@ -103,13 +103,13 @@ class LeanPort:
             connected.setblocking(False)
             peer = address_of(name)
             protocol = self._factory.buildProtocol(peer)
+            if protocol is None:
+                connected.close()
+            else:
+                self._start(connected, peer, protocol)
         except BaseException:
             connected.close()
             raise
-        if protocol is None:
-            connected.close()
-        else:
-            self._start(connected, peer, protocol)
 
     def _wait(self, error: OSError) -> None:
         if not self._full:

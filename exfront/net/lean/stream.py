@@ -6,6 +6,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from select import EPOLLIN, EPOLLOUT
 from typing import Any
 
@@ -417,9 +418,11 @@ class LeanTransport:
         self._reading = self._readable = False
         self._out = None
         self._loop.remove(self._fd)
-        if self._aborted:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        sock.close()
+        with suppress(OSError):  # of a connection that is lost already
+            if self._aborted:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        with suppress(OSError):
+            sock.close()
         protocol, self.protocol = self.protocol, None
         producer, self._producer = self._producer, None
         self._sink = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet import reactor as the_reactor
@@ -10,10 +11,10 @@ from twisted.trial.unittest import TestCase
 
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.transports import Transports
-from tests.net.transports.probe import Peer
+from tests.net.transports.probe import OneProbe, Peer, Probe
 from tests.net.transports.relay_table import RelayCases
 from tests.net.transports.secure_table import SecureCases, SecureConnectingCases, SecureListeningCases
-from tests.net.transports.table import BIG, ConnectingCases, ConnectionCases, ListeningCases, StrictCases
+from tests.net.transports.table import BIG, ConnectingCases, ConnectionCases, ListeningCases, Make, StrictCases
 
 reactor: Any = the_reactor
 
@@ -57,6 +58,36 @@ class LeanSecureListeningTests(_Lean, SecureListeningCases, TestCase):
 
 class LeanSecureConnectingTests(_Lean, SecureConnectingCases, TestCase):
     pass
+
+
+class LeanFaultTests(_Lean, Make, TestCase):
+    """TLS that cannot even begin: a fault of our own."""
+
+    def client_connection(self, transport: object, connected: object) -> None:
+        raise ZeroDivisionError
+
+    async def test_the_call_fails_and_leaves_nothing(self) -> None:
+        listening = self.listening()
+        tls: Any = self
+        with self.assertRaises(ZeroDivisionError):
+            await self.transports().connect(*listening.getsockname(), 5.0, OneProbe(Probe()), tls)
+        sock, _ = listening.accept()
+        self.assertEqual(await self.bare(sock).end(), b"")
+
+    async def test_who_is_taken_is_closed_and_the_next_is_taken(self) -> None:
+        tls: Any = self
+        probes = [Probe(), Probe()]
+        with self.listening() as listening:
+            address = listening.getsockname()
+            port = self.transports().listen(listening, OneProbe(*probes), tls)
+        self.addCleanup(port.stopListening)
+        for _ in probes:
+            peer = self.bare(socket.create_connection(address))
+            self.assertEqual(await peer.end(), b"")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def getContext(self) -> None:
+        raise ZeroDivisionError
 
 
 class LeanRelayTests(_Lean, RelayCases, TestCase):
