@@ -18,9 +18,13 @@ from twisted.internet.interfaces import ITCPTransport
 from zope.interface import implementer
 
 from benchmarks.measure import show
+from exfront.facts import World
 from exfront.operate.access_log import AccessLog, w3c_line
+from exfront.topology import Topology
+from tests.support.steps import server
 from tests.web.conversation import ALICE, Conversation
 from tests.web.logging_on import Browser
+from tests.web.test_integrated import challenge
 
 _REQUESTS = 20_000
 _A_TURN = 500  # requests between two writes of the access log
@@ -54,7 +58,7 @@ class _Wire:
         return lambda *_: None
 
 
-def _conversation(log: IO[str] | None, by_form: bool) -> tuple[bytes, Any, _Wire, Any, _Wire]:
+def _conversation(log: IO[str] | None, by_form: bool, ntlm: bool) -> tuple[bytes, Any, _Wire, Any, _Wire]:
     """The header fields, and a client's protocol and a back end's that have served a request, each with its wire."""
     browser = Browser().log_on() if by_form else None
     conversation = Conversation() if browser is None else browser.talk
@@ -62,7 +66,12 @@ def _conversation(log: IO[str] | None, by_form: bool) -> tuple[bytes, Any, _Wire
     world = conversation.world
     world.directory.remembers = True
     world.sessions.observers = () if log is None else (AccessLog(log, world.clock, w3c_line),)
+    if ntlm:
+        servers = World(Topology((server("chicago", next_hop=("ntlm",)),)))
+        world.steps.world = lambda: servers
     conversation.send(b"GET /exchange/ HTTP/1.1\r\n" + fields + b"\r\n")
+    for octets in (challenge(), _ANSWER) if ntlm else ():
+        conversation.answer(octets)
     conversation.answer(_ANSWER)
     client: Any = conversation.protocol
     back_end: Any = conversation.back_end().protocol
@@ -71,9 +80,9 @@ def _conversation(log: IO[str] | None, by_form: bool) -> tuple[bytes, Any, _Wire
     return fields, client, wires[0], back_end, wires[1]
 
 
-def _run(path: Callable[[int], bytes], log: IO[str] | None, by_form: bool = False) -> float:
+def _run(path: Callable[[int], bytes], log: IO[str] | None, *, by_form: bool = False, ntlm: bool = False) -> float:
     """Microseconds of CPU a request; what was written is looked at and thrown away between the turns."""
-    fields, client, answers, back_end, asked = _conversation(log, by_form)
+    fields, client, answers, back_end, asked = _conversation(log, by_form, ntlm)
     spent = 0.0
     for turn in range(_REQUESTS // _A_TURN):
         numbers = range(turn * _A_TURN, (turn + 1) * _A_TURN)
@@ -111,6 +120,7 @@ def main() -> None:
             "own mailbox, without access log": lambda: _run(lambda number: b"/exchange/?%d" % number, None),
             "named mailbox": lambda: _run(lambda number: b"/exchange/alice/Inbox/%d.EML" % number, log),
             "own mailbox, log-on by form": lambda: _run(lambda number: b"/exchange/?%d" % number, log, by_form=True),
+            "own mailbox, next hop by NTLM": lambda: _run(lambda number: b"/exchange/?%d" % number, log, ntlm=True),
             "h11 reads the head, no more": _h11,
         }
         figures: dict[str, list[float]] = {name: [] for name in works}
