@@ -42,9 +42,11 @@ class NtlmLogOn:
         # looks like two hashes it would take for these.
         digest = md4(decode(secret.reveal()).encode("utf-16-le")).hex()
         credential = spnego.NTLMHash(username=name, nt_hash=digest)
+        # Integrity, as clients of Windows ask for it: without, pyspnego writes a session key that Samba refuses.
         self._context = spnego.client(
-            credential, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm, context_req=spnego.ContextReq.none
-        )
+            credential, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm,
+            context_req=spnego.ContextReq.integrity,
+        )  # fmt: skip
 
     def first(self) -> bytes:
         """The NEGOTIATE_MESSAGE: nothing of name or password is in it."""
