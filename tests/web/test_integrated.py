@@ -13,6 +13,7 @@ from exfront.facts import World
 from exfront.topology import Scheme, Topology
 from tests.support.steps import SmallWorld, server
 from tests.web.conversation import ALICE, DIRECTORIES, OK, SITE, Conversation, basic, fields_of, read, request
+from tests.web.logging_on import Browser
 
 # [MS-NLMP] section 4.2.4.3, the example's CHALLENGE_MESSAGE.
 _CHALLENGE = bytes.fromhex(
@@ -413,3 +414,25 @@ class DoubleHopTests(Case):
             self.assertIn(b"XF-DOUBLE-HOP", answer.body)
         self.talk.send(request(b"GET /exchange/", b"Authorization: Digest x\r\n"))
         self.assertNotIn(b"XF-DOUBLE-HOP", self.talk.wait(5.0))
+
+
+class FormTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.browser = Browser().log_on()
+        talk = self.browser.talk
+        self.addCleanup(talk.end)
+        world = World(Topology((server("chicago", next_hop=("ntlm",)),)))
+        talk.world.steps.world = lambda: world
+
+    def test_a_password_that_is_refused_ends_the_log_on(self) -> None:
+        """S-HTTP-37: back to the form; the log tells why."""
+        self.assertTrue(self.browser.sent().startswith(b"OPTIONS /owa/ "))
+        self.browser.talk.answer(challenge())
+        answer = self.browser.gets(unauthorized("NTLM"))
+        self.assertEqual(answer.status, 302)
+        self.assertIn(b"X-ExFront-Logon=;", answer.headers[b"set-cookie"])
+        record = self.browser.talk.records[-1]
+        self.assertEqual(
+            record.reason and record.reason.cause, "refused by NTLM a password that the directory accepted"
+        )
+        self.assertEqual(self.browser.get().status, 302)
