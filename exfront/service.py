@@ -254,7 +254,7 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         explain=explainer(parts, settings).answer,
         flush=parts.directory.flush,
         lockouts=parts.guard.lockouts,
-        unlock=parts.guard.unlock,
+        unlock=lambda account: any([parts.guard.unlock(account), parts.steps.next_hops.unlock(account)]),
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
         devices=parts.devices.states,

@@ -66,11 +66,12 @@ class Place:
 
 @frozen
 class _LogOn:
-    """What came of the last one: `code` stands for the password."""
+    """What came of the last one: `code` stands for the password, `name` is the account's in lower case."""
 
     code: bytes
     taken: bool
     until: float
+    name: str
 
 
 @define(eq=False)
@@ -105,14 +106,28 @@ class NextHops:
         known = self._known(server, account_id, secret)
         return known is not None and not known.taken
 
-    def note(self, server: str, account_id: str, secret: Secret, *, taken: bool) -> None:
-        """The server has taken or refused the password."""
+    def note(self, server: str, account_id: str, secret: Secret, *, taken: bool, name: str = "") -> None:
+        """The server has taken or refused the password; `name` is the account's, with a domain or without."""
+        known_as = name.rpartition("\\")[2].casefold()
         life = limits.NEXT_HOP_LOG_ON_TIME if taken else limits.NEXT_HOP_REFUSAL_TIME
         key = (server, account_id)
-        self._log_ons[key] = _LogOn(self._code(server, account_id, secret), taken, self.seconds() + life)
+        code = self._code(server, account_id, secret)
+        self._log_ons[key] = _LogOn(code, taken, self.seconds() + life, known_as)
         self._log_ons.move_to_end(key)
         if len(self._log_ons) > limits.NEXT_HOP_LOG_ONS:
             self._log_ons.popitem(last=False)
+
+    def unlock(self, account: str) -> bool:
+        """Forget what was refused of an account, given by its id or name; False where there is nothing."""
+        wanted = account.casefold()
+        refused = [
+            key
+            for key, known in self._log_ons.items()
+            if not known.taken and self.seconds() < known.until and wanted in (key[1].casefold(), known.name)
+        ]
+        for key in refused:
+            del self._log_ons[key]
+        return bool(refused)
 
     async def turn(self, server: str, account_id: str, secret: Secret) -> Callable[[], None]:
         """Wait until a log-on of the account may begin; call the result when it has ended.

@@ -148,7 +148,7 @@ class LogOn:
         if head.status >= _FIRST_FAULT:
             raise Refused(BACK_END_LOGIN_REFUSED, f"status={head.status}")
         taken = head.status != _UNAUTHORIZED
-        self.hops.note(server, user.account_id, user.secret, taken=taken)
+        self.hops.note(server, user.account_id, user.secret, taken=taken, name=user.name)
         if not taken:
             raise Refused(NEXT_HOP_REFUSED, f"scheme={scheme} name={user.name}")
         self.hops.learn(self.place, scheme)

@@ -103,6 +103,16 @@ class NextHopsTests(SynchronousTestCase):
         self.hops.note("a", "id", Secret(b"x"), taken=True)
         self.assertFalse(self.hops.refuses("a", "id", Secret(b"x")))
 
+    def test_an_administrator_lets_it_be_tried_again(self) -> None:
+        """By the account's id, or its name in any case; what was taken stays known."""
+        for account in ("id", "ALICE"):
+            self.hops.note("a", "id", Secret(b"x"), taken=False, name="FC\\alice")
+            self.hops.note("b", "id", Secret(b"x"), taken=True, name="FC\\alice")
+            self.assertFalse(self.hops.unlock("bob"))
+            self.assertTrue(self.hops.unlock(account))
+            self.assertFalse(self.hops.refuses("a", "id", Secret(b"x")))
+            self.assertFalse(self.hops.unlock(account))
+
     def test_nothing_tells_a_password(self) -> None:
         """S-AUTH-11"""
         self.hops.note("a", "id", Secret(b"pass-word"), taken=False)
