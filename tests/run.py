@@ -62,11 +62,26 @@ def ordinary_tests() -> tuple[str, ...]:
     return tuple(found)
 
 
+def real_tests() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The modules of tests/real: those on directories, which wait for domains and outages most of the time; the others.
+
+    Beside each other they wait at the same time.
+    """
+    found = [f"tests.real.{file.stem}" for file in sorted((ROOT / "tests" / "real").glob("test_*.py"))]
+    directories = tuple(name for name in found if "directory" in name or "discovery" in name)
+    return directories, tuple(name for name in found if name not in directories)
+
+
 def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
         return (Group("soak", ("tests.soak",), 3600, 20),)
-    return (Group("real", ("tests.real",), 540, 180), Group("ordinary", ordinary_tests(), 540, 1550))
+    directories, others = real_tests()
+    return (
+        Group("real", others, 540, 220),
+        Group("real directories", directories, 540, 45),
+        Group("ordinary", ordinary_tests(), 540, 2450),
+    )
 
 
 def judge(output: str, status: int, fewest: int) -> Outcome:
@@ -180,7 +195,7 @@ def main(which: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="exfront-tests-"))
     folder.chmod(0o755)
     try:
-        runs = [Run(group, folder / group.name) for group in groups(which)]
+        runs = [Run(group, folder / group.name.replace(" ", "-")) for group in groups(which)]
         outcomes = list(wait(runs))
         orphans = end_orphans()
         for name in orphans:
