@@ -63,7 +63,7 @@ ENTRIES = (
     _kept("Translate", b"f", "MS-WDV 2.2"),
     _kept("Depth", b"infinity", "RFC 4918 10.2"),
     _kept("X-User-Identity", b"a@fourthcoffee.com", "exchange.md"),
-    _kept("X-AnchorMailbox", b"a@fourthcoffee.com", "exchange.md"),
+    passes("client's X-AnchorMailbox", request(_GET, b"X-AnchorMailbox: a@fourthcoffee.com"), Reached(lacks=((b"x-anchormailbox", b"a@fourthcoffee.com"),)), "S-HTTP-18", "exchange.md", "legal: where no mailbox is asked for it names nobody", peers=False),
     _kept("X-Requested-With", b"XMLHttpRequest", "RFC 9110 5.1"),
     _forged("X-AnchorMailbox", "CVE-2021-26855", b"a@fourthcoffee.com/powershell"),
     _forged("X-OWA-ExplicitLogonUser", "CVE-2022-41082", b"owa/mastermailbox@outlook.com"),
