@@ -114,6 +114,20 @@ CACHE_YOUNG_TIME = 1.0  # what was read a moment ago is not doubted: wrong passw
 CACHE_NAMES_PER_ACCOUNT = 64  # more spellings of one account than people use
 CACHE_RENEWALS = 20  # at the same time, in the background; look-ups that people wait for go first
 
+# --- between Client Access servers (S-ROUTE-6)
+CONTEXT_GROUPS = 1024  # of one user; Windows puts no more than 1,015 into a token
+CONTEXT_OCTETS = 96 * 1024  # of a serialized context: so many groups of 76 octets, with room for names
+CONTEXT_NAME_CHARACTERS = 512  # of a log-on name in it
+CONTEXT_TIME = 3600.0  # a context that was received serves so long; then 441 again, with groups as they are now
+CONTEXTS = 10_000  # received; some 1.5 kB each with 200 groups
+TOKEN_GROUPS_TIME = 600.0  # a user's groups are read again after so long
+TOKEN_GROUPS = 10_000  # users whose groups are held; some 1.2 kB each with 200 groups
+CAS_SESSIONS = 50_000  # pairs of a user and a second Client Access server, with its cookies
+CAS_COOKIES = 20  # of one such pair ...
+CAS_COOKIE_OCTETS = 4096  # ... each so long at most
+CAS_HELD_OCTETS = 64 * 1024  # S-ROUTE-6: a longer body is sent once only, so the proxy log-on comes before it
+CAS_LOG_ON_TIME = 20.0  # a proxy log-on's whole answer
+
 TOPOLOGY_TIME = 300.0  # between two readings of the configuration partition
 TOPOLOGY_RETRY_TIME = 30.0  # after a reading that failed
 TOPOLOGY_SLICE = 50  # objects read in one turn of the event loop; some 0.1 ms each

@@ -19,6 +19,7 @@ from exfront.directory.protocol_settings import switched_off
 from exfront.names import KeyKind, LookupKey
 from exfront.reasons import INCONSISTENT_MAILBOX, Refused
 from exfront.topology import Mailbox
+from exfront.wire.sid import sid_text
 
 _ACCOUNT_DISABLED = 0x2  # of userAccountControl
 
@@ -95,7 +96,7 @@ class ActiveDirectory:
             database=_database(entry.text("homeMDB")),
             disabled=bool(entry.number("userAccountControl") & _ACCOUNT_DISABLED),
             switched_off=off,
-            sid=_sid(entry.octets("objectSid")),
+            sid=sid_text(entry.octets("objectSid")),
             expires=_seconds(entry.number("accountExpires")),
             locked_since=_seconds(entry.number("lockoutTime")),
             bad_password_count=_number_or_none(entry, "badPwdCount"),
@@ -193,11 +194,3 @@ def _seconds(filetime: int) -> float:
     if filetime <= 0 or filetime >= _FILETIME_NEVER:
         return 0.0
     return filetime / 10_000_000 - _FILETIME_EPOCH
-
-
-def _sid(octets: bytes) -> str:
-    """``S-1-5-21-…`` ([MS-DTYP] 2.4.2.2); empty for octets that are no SID."""
-    if len(octets) < 8 or len(octets) != 8 + 4 * octets[1]:
-        return ""
-    parts = (int.from_bytes(octets[at : at + 4], "little") for at in range(8, len(octets), 4))
-    return "-".join(map(str, ("S", octets[0], int.from_bytes(octets[2:8], "big"), *parts)))

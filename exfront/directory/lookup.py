@@ -17,6 +17,7 @@ from exfront.because import Trace
 from exfront.config.directory import DirectorySection
 from exfront.config.limits import LimitsSection
 from exfront.directory.cache import Cache, CacheState
+from exfront.directory.discovery import Purpose
 from exfront.directory.domains import Domains
 from exfront.directory.entry import Entry
 from exfront.directory.filters import ANY_ENTRY, Scope, Search
@@ -247,10 +248,12 @@ class Directory:
             return None
         return Search(base, wanted, self._schema.attributes)
 
-    async def _entries(self, search: Search, trace: Trace | None) -> tuple[tuple[Entry, ...], bool]:
+    async def _entries(
+        self, search: Search, trace: Trace | None, purpose: Purpose = "users"
+    ) -> tuple[tuple[Entry, ...], bool]:
         began = self._reactor.seconds()
         try:
-            answer = await self._searches.search(search)
+            answer = await self._searches.search(search, purpose)
         except Refused as refused:
             self.outage.met(refused, self._reactor.seconds())
             raise
@@ -262,13 +265,15 @@ class Directory:
                 trace.add("entry", entry.dn, dict(entry.attributes))
         return answer.entries, answer.complete
 
-    async def read(self, name: str, attributes: tuple[str, ...]) -> Entry | None:
+    async def read(self, name: str, attributes: tuple[str, ...], purpose: Purpose = "users") -> Entry | None:
         """One entry by its DN, None where there is none. Raises `Refused`."""
-        return await self._fetch(None, name, attributes)
+        return await self._fetch(None, name, attributes, purpose)
 
-    async def _fetch(self, trace: Trace | None, name: str, attributes: tuple[str, ...]) -> Entry | None:
+    async def _fetch(
+        self, trace: Trace | None, name: str, attributes: tuple[str, ...], purpose: Purpose = "users"
+    ) -> Entry | None:
         """One entry by its DN, None if it is gone."""
-        entries, _ = await self._entries(Search(name, ANY_ENTRY, attributes, Scope.BASE), trace)
+        entries, _ = await self._entries(Search(name, ANY_ENTRY, attributes, Scope.BASE), trace, purpose)
         return entries[0] if entries else None
 
 

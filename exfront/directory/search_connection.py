@@ -38,8 +38,8 @@ _T = TypeVar("_T")
 class Searches(Protocol):
     """Who answers searches."""
 
-    async def search(self, search: Search) -> SearchAnswer:
-        """Raises `Refused` when no server answers."""
+    async def search(self, search: Search, purpose: Purpose = "users") -> SearchAnswer:
+        """With `purpose` "configuration" a domain controller is asked. Raises `Refused` when no server answers."""
 
     def pages(self, search: Search, page_size: int = limits.LDAP_PAGE_SIZE) -> AsyncIterator[tuple[Entry, ...]]:
         """All that `search` finds, however much, in pages (RFC 2696). Raises `Refused`, also between two pages."""

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront import limits
 from exfront.config.directory import DirectorySection
 from exfront.directory.client import SearchAnswer
+from exfront.directory.discovery import Purpose
 from exfront.directory.entry import Entry
 from exfront.directory.exchange_objects import read_site_link, version_of
 from exfront.directory.filters import Search
@@ -48,7 +49,7 @@ class PagedSearches(MemorySearches):
     fail_after: int | None = None
     given = 0
 
-    async def search(self, search: Search) -> SearchAnswer:
+    async def search(self, search: Search, purpose: Purpose = "users") -> SearchAnswer:
         root = Entry("", {"configurationnamingcontext": (_BASE.encode(),)})
         return SearchAnswer((root,), True, 0, "memory") if not search.base else await super().search(search)
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from exfront import limits
 from exfront.directory import dn
 from exfront.directory.client import SearchAnswer
+from exfront.directory.discovery import Purpose
 from exfront.directory.entry import Entry
 from exfront.directory.filters import AllOf, AnyOf, Equals, Filter, Present, Scope, Search
 from exfront.reasons import Refused
@@ -34,7 +35,7 @@ class MemorySearches:
     hold: bool = False
     _held: list[Deferred[None]] = field(factory=list)
 
-    async def search(self, search: Search) -> SearchAnswer:
+    async def search(self, search: Search, purpose: Purpose = "users") -> SearchAnswer:
         self.asked.append(search)
         if self.hold:
             self._held.append(Deferred())
