@@ -29,6 +29,7 @@ class KeyKind(Enum):
     ALIAS = "alias"  # mailNickname
     CERTIFICATE = "certificate"  # altSecurityIdentities, as Active Directory writes it
     MAILBOX_GUID = "mailbox GUID"  # msExchMailboxGuid, as 32 hexadecimal digits
+    SID = "security identifier"  # objectSid; never typed, only told by another front end
 
 
 @frozen

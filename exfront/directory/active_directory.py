@@ -75,6 +75,7 @@ class ActiveDirectory:
             KeyKind.ADDRESS: AnyOf((Equals("proxyAddresses", f"SMTP:{key.value}"), Equals("mail", key.value))),
             KeyKind.ALIAS: Equals("mailNickname", key.value),
             KeyKind.CERTIFICATE: Equals("altSecurityIdentities", key.value),
+            KeyKind.SID: Equals("objectSid", key.value),  # the text form is taken too ([MS-ADTS] 3.1.1.3.1.2.5)
         }
         return AllOf((Equals("objectClass", "user"), matches[key.kind]))
 

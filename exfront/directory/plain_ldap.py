@@ -48,6 +48,7 @@ class PlainLdap:
             KeyKind.ALIAS: (self.alias_attribute,),
             KeyKind.MAILBOX_GUID: (),
             KeyKind.CERTIFICATE: (),
+            KeyKind.SID: (),
         }[key.kind]
         wanted = [Equals(attribute, key.value) for attribute in matched if attribute]
         if not wanted:

@@ -44,6 +44,7 @@ def _values(entry: Mailbox, kind: KeyKind) -> Iterable[str]:
         KeyKind.ALIAS: (entry.alias,),
         KeyKind.CERTIFICATE: (f"X509:<I>CN=exfront test authority<S>CN={entry.account_name}",),
         KeyKind.MAILBOX_GUID: (guid(entry.account_name).replace("-", ""),),
+        KeyKind.SID: (entry.sid,),
     }[kind]
 
 
