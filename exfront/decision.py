@@ -16,7 +16,8 @@ class Relay:
     """Relay to this server's service; `login_as` says which of the account's names is used there.
 
     `schemes` are those that it may be logged on to by, the best first. `replaceable` servers have others that would do
-    as well: they are left alone longer when they are out, and the choice is made anew.
+    as well: they are left alone longer when they are out, and the choice is made anew. `proxy_url` is the InternalURL
+    of a Client Access server that learns by the serialized security context who asks (441); empty for all others.
     """
 
     server: Server
@@ -25,6 +26,7 @@ class Relay:
     because: tuple[Because, ...] = ()
     schemes: tuple[Scheme, ...] = ("basic",)
     replaceable: bool = False
+    proxy_url: str = ""
 
 
 @frozen

@@ -112,7 +112,7 @@ class _Run:
         self.report["topology"] = {"organisation": topology.organisation, "servers": len(topology.servers)}
         decision = decide(facts, world)
         self.report["decision"] = _decision(decision)
-        performed = perform(decision)
+        performed = perform(decision, proves=world.policy.proves)
         if directory is not None and isinstance(performed, Relay):
             self.report["next_hop"] = self._next_hop(directory, identity, performed)
         if self.rpc_server and isinstance(decision, Relay):
@@ -122,7 +122,7 @@ class _Run:
     def _next_hop(self, directory: VirtualDirectory, identity: Identity, relay: Relay) -> Report:
         """How the user would be logged on at the back end now, and by which name."""
         steps, account = self.explainer.steps, identity.account
-        if account is None or directory.section.identity != "basic":
+        if account is None or directory.section.identity != "basic" or relay.proxy_url:
             return {}
         place = Place(relay.server.name, relay.service.port, directory.path)
         scheme, learned = steps.next_hops.scheme(place, relay.schemes), steps.next_hops.learned(place)

@@ -30,6 +30,7 @@ class Identity:
 
 
 ANONYMOUS = Identity(account=None)
+PROXY_LOG_ON = "proxy_logon"  # the proof of who another Client Access server has told of
 
 
 # ``strict``: as before Service Pack 1 of Exchange 2003; ``sp1``: any mailbox will do.
@@ -62,13 +63,15 @@ class Policy:
 
     `public_suffixes` are those whose hosts clients may be sent to (S-ROUTE-7); `own_names` are host names of this front
     end, in lower case: what leads to one of them leads back here. `cross_site` says how a client is sent to the
-    ExternalURL of another site: by a page with a link, or at once.
+    ExternalURL of another site: by a page with a link, or at once. `proves` says whether we can prove to a second
+    Client Access server that we are one.
     """
 
     suffixes: tuple[str, ...] = ()
     public_suffixes: tuple[str, ...] = ()
     own_names: frozenset[str] = frozenset()
     cross_site: Literal["manual", "silent"] = "manual"
+    proves: bool = False
 
 
 @frozen

@@ -239,9 +239,32 @@ SMTP_DOMAIN_MISMATCH = Reason(  # KB293386
     "Error: Access is denied.", substatus=5,
 )  # fmt: skip
 PROXY_NOT_POSSIBLE = _unavailable(
-    "XF-CAS-PROXY", "the Client Access server takes no password, and exfront does not speak 441 yet",
+    "XF-CAS-PROXY", "the Client Access server takes a security context only, and [proxy] proves nothing to it",
     severity=Severity.ALARM,
 )  # fmt: skip
+CONTEXT_NOT_POSSIBLE = _unavailable(
+    "XF-CAS-PROXY", "no security context can be made of the account", severity=Severity.ALARM
+)
+CSC_LOOP = Reason(
+    "XF-CSC-LOOP", "the proxy log-on does not help", 502, "UNAVAILABLE", "SYS/TEMP", CAS_DOWN.text,
+    Severity.ALARM, retry_after=60, mail_text=_CAS_DOWN,
+)  # fmt: skip
+CSC_LOG_ON_REFUSED = Reason(
+    "XF-CSC-LOGIN", "the second Client Access server does not take us for one", 502, "UNAVAILABLE", "SYS/TEMP",
+    CAS_DOWN.text, Severity.ALARM, retry_after=300, mail_text=_CAS_DOWN,
+)  # fmt: skip
+
+# As the second Client Access server; no client gets these
+CSC_NEEDED = Reason(
+    "XF-CSC-NEEDED", "no security context of the user is known", 441, "CANNOT", "SYS/PERM", "Log on for this user."
+)
+CSC_PEER = Reason(
+    "XF-CSC-PEER", "a proxy log-on of who is no Client Access server", 403, "NOPERM", "SYS/PERM",
+    "This is for Client Access servers.", Severity.FAULT,
+)  # fmt: skip
+CSC_MALFORMED = Reason(
+    "XF-CSC-BAD", "not a security context", 400, "CLIENTBUG", "SYS/PERM", "This is no security context.", Severity.FAULT
+)
 
 # How do we log on there? The text is that of the log line of *CASProxy mit Exchange 2007*, and so is the status.
 _NEXT_HOP = "The mailbox server does not take this log-on."

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import SystemRandom
+from time import time
 from typing import Any
 
 from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocol
 
+from exfront.auth.cas_peers import CasPeers
+from exfront.auth.contexts import Contexts
 from exfront.auth.credential_cache import CredentialCache
 from exfront.auth.form_state import FormState, KeptForms
 from exfront.auth.forms import FormLogOns
@@ -34,6 +37,7 @@ from exfront.directory.mail_bindings import STANDARD_PORTS
 from exfront.directory.own_site import site_of_addresses
 from exfront.directory.schemas import schema
 from exfront.directory.servers import Servers
+from exfront.directory.token_groups import TokenGroups
 from exfront.directory.topology_reader import TopologyReader
 from exfront.explain import Explainer
 from exfront.facts import Policy, World
@@ -54,9 +58,13 @@ from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
 from exfront.operate.process import Hardening
 from exfront.operate.signals import StopOnSignal
+from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.cas_peer import CasPeer
+from exfront.web.cas_proxy import CasProxy
+from exfront.web.context import Cas
 from exfront.web.devices import Devices
 from exfront.web.pages import pages
 from exfront.web.passthrough import RouteCookies
@@ -82,6 +90,7 @@ class Core:
     cookies: RouteCookies
     devices: Devices
     forms: FormLogOns
+    cas: Cas
 
     async def stop(self) -> None:
         """Close what a look-up or a log-on opened, where no service does it."""
@@ -100,11 +109,13 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     passwords = LdapBindChecker(settings.directory, settings.limits, reactor, servers)
     denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
     proxies = tuple(network for listener in settings.listener for network in listener.trusted_proxies)
+    proxies += settings.proxy.peer_networks
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     transports: Transports = LeanTransports(reactor) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
-    dialer = Dialer(transports, reactor, settings.limits, allowed, back_ends, str(settings.back_ends.ca_file or ""))
+    ca_file, shown = str(settings.back_ends.ca_file or ""), settings.proxy.certificate
+    dialer = Dialer(transports, reactor, settings.limits, allowed, back_ends, ca_file, shown)
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     ports = STANDARD_PORTS.union(settings.back_ends.ports)
@@ -133,7 +144,17 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         cookies,
         devices,
         forms,
+        _cas(settings, directory, dialer, pool, reactor),
     )
+
+
+def _cas(settings: Settings, directory: Directory, dialer: Dialer, pool: Pool, reactor: Any) -> Cas:
+    """As a Client Access server: before others, and behind others."""
+    file = settings.proxy.secret_file
+    secret = None if file is None else Secret(file.read_bytes().rstrip(b"\r\n"))
+    groups = TokenGroups(partial(directory.read, purpose="configuration"), reactor.seconds)
+    proxy = CasProxy(settings.proxy, groups.of, dialer, pool, reactor, time, directory.netbios_domain, secret)
+    return Cas(proxy, CasPeer(CasPeers(settings.proxy, secret), Contexts(reactor.seconds)))
 
 
 def _policy(settings: Settings) -> Policy:
@@ -145,6 +166,7 @@ def _policy(settings: Settings) -> Policy:
         public_suffixes=settings.http.public_suffixes or (),
         own_names=frozenset(name.rstrip(".").lower() for name in names),
         cross_site=settings.http.cross_site,
+        proves=settings.proxy.proves,
     )
 
 
@@ -304,7 +326,7 @@ def _watching(settings: Settings, shown: Sequence[ServerCertificates], reactor: 
 
 
 def _sites(listener: ListenerSection, settings: Settings, rules: NameRules) -> ListenerSites:
-    removed = removed_fields(settings.virtual_site, settings.http.removed_headers)
+    removed = removed_fields(settings.virtual_site, (*settings.http.removed_headers, *settings.proxy.headers))
     return listener_sites(settings.virtual_site, listener, settings.listener, rules, removed)
 
 
@@ -325,6 +347,7 @@ def _protocol(
             devices=parts.devices,
             forms=parts.forms,
             pages=pages(settings.http.pages),
+            cas=parts.cas,
         )
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

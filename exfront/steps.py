@@ -32,7 +32,7 @@ from exfront.reasons import (
 from exfront.routing import decide
 from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
-from exfront.topology import Mailbox, Protocol
+from exfront.topology import Mailbox, Protocol, Scheme
 
 
 @define(eq=False)
@@ -112,10 +112,11 @@ class Steps:
         Raises `Refused` for a decision that refuses, or that cannot be performed.
         """
         began = self.clock.seconds()
-        decision: Decision = decide(facts, self.world() if world is None else world)
+        world = self.world() if world is None else world
+        decision: Decision = decide(facts, world)
         record.steps["route"] = self.clock.seconds() - began
         record.decision = type(decision).__name__
-        performed = perform(decision)
+        performed = perform(decision, proves=world.policy.proves)
         if isinstance(performed, Relay):
             record.back_end = performed.server.name
         return performed
@@ -190,16 +191,21 @@ class Steps:
         return mailbox
 
 
-def perform(decision: Decision) -> Relay | Local:
+def perform(decision: Decision, *, proves: bool) -> Relay | Local:
     """What is done for a decision. To a second Client Access server that takes passwords exfront is like any browser.
 
-    Raises `Refused` for a decision that refuses, and where that server would need a security context (441).
+    `proves` is the policy's. Raises `Refused` for a decision that refuses, and where that server would need a security
+    context (441) that it would not take from us.
     """
     if isinstance(decision, Refuse):
         raise Refused(decision.reason, decision.detail)
     if not isinstance(decision, ProxyToCas):
         return decision
-    if decision.how == "context":
-        raise Refused(PROXY_NOT_POSSIBLE, f"server={decision.server.name} url={decision.url}")
-    schemes = decision.server.next_hop or ("basic",)
-    return Relay(decision.server, decision.service, decision.login_as, decision.because, schemes, replaceable=True)
+    server, by_context = decision.server, decision.how == "context"
+    if by_context and not (proves and decision.service.tls == "implicit"):  # S-AUTH-14: over TLS only
+        raise Refused(PROXY_NOT_POSSIBLE, f"server={server.name} url={decision.url}")
+    schemes: tuple[Scheme, ...] = ("basic",) if by_context else server.next_hop or ("basic",)
+    url = decision.url if by_context else ""
+    return Relay(
+        server, decision.service, decision.login_as, decision.because, schemes, replaceable=True, proxy_url=url
+    )

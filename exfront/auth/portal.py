@@ -12,9 +12,9 @@ from exfront.because import Trace
 from exfront.decision import SessionRecord
 from exfront.directory.ask import look_up
 from exfront.directory.dn import normalised
-from exfront.facts import Identity
+from exfront.facts import PROXY_LOG_ON, Identity
 from exfront.interfaces import MISS, ICheckPasswords, IDirectory
-from exfront.names import ANY_NAME, BadName, LoginName, LookupKey, NameRules, decode, parse_login
+from exfront.names import ANY_NAME, BadName, KeyKind, LoginName, LookupKey, NameRules, decode, parse_login
 from exfront.reasons import (
     ACCOUNT_EXPIRED,
     DISABLED_ACCOUNT,
@@ -80,6 +80,14 @@ class Portal:
         if account.expires and account.expires <= record.started:
             raise Refused(ACCOUNT_EXPIRED, account.dn)
         return Identity(account, name.encode("utf-8", "surrogatepass"), "certificate", keys=tuple(keys))
+
+    async def vouched(self, sid: str, name: str, record: SessionRecord) -> Identity:
+        """The account with this SID, whom another Client Access server has proven under the log-on name `name`.
+
+        Raises `Refused`, also for an account that never logs on here.
+        """
+        identity = await self.trust(name, (LookupKey(KeyKind.SID, sid),), record)
+        return evolve(identity, proof=PROXY_LOG_ON)
 
     async def _authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:
         check_credentials(name, secret)

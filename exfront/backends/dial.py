@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -44,7 +45,8 @@ from exfront.topology import Protocol, Server
 class Dialer:
     """`settings` is [limits]; `ca_file` the PEM file for servers that name none, empty for the system's authorities.
 
-    `table` says whether a server may be tried, and is told what came of it.
+    `table` says whether a server may be tried, and is told what came of it. `certificate` is what a Client Access
+    server that is proxied to sees of us (S-AUTH-14); nobody else sees it.
     """
 
     transports: Transports
@@ -53,8 +55,9 @@ class Dialer:
     allowed: AllowList
     table: BackEndTable
     ca_file: str = ""
+    certificate: Path | None = None
     _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
-    _tls: dict[tuple[str, str, tuple[bytes, ...]], ClientTLS] = field(factory=dict)
+    _tls: dict[tuple[str, str, tuple[bytes, ...], int], ClientTLS] = field(factory=dict)
 
     def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """See `IBackEndDialer`."""
@@ -62,7 +65,7 @@ class Dialer:
 
     def start_tls(self, relay: Relay, protocol: IProtocol) -> Deferred[None]:
         """See `IBackEndDialer`."""
-        return self._handshakes[protocol].start_tls(self._verification(relay.server))
+        return self._handshakes[protocol].start_tls(self._verification(relay))
 
     async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> IProtocol:
         place = self.table.take(relay.server.name, protocol, relay.service.port, only=not relay.replaceable)
@@ -102,7 +105,7 @@ class Dialer:
             gone()
 
         handshake = Handshake(factory, self.reactor, forget)
-        verification = self._verification(relay.server) if relay.service.tls == "implicit" else None
+        verification = self._verification(relay) if relay.service.tls == "implicit" else None
         where = f"host={relay.server.host} address={address} port={relay.service.port}"
         try:
             await self.transports.connect(address, relay.service.port, seconds, _Once(handshake), verification)
@@ -116,12 +119,15 @@ class Dialer:
         self._handshakes[protocol] = handshake
         return protocol
 
-    def _verification(self, server: Server) -> Verification:
-        key = (server.host, server.ca_file or self.ca_file, server.tls_pins)
+    def _verification(self, relay: Relay) -> Verification:
+        server, shown = relay.server, self.certificate if relay.proxy_url else None
+        version = 0 if shown is None else shown.stat().st_mtime_ns  # a renewed certificate is another one
+        key = (server.host, server.ca_file or self.ca_file, server.tls_pins, version)
         options = self._tls.get(key)
         if options is None:
-            host, ca_file, pins = key
-            options = self._tls[key] = pinned_options(host, pins) if pins else client_options(host, ca_file)
+            host, ca_file, pins, _ = key
+            options = pinned_options(host, pins, shown) if pins else client_options(host, ca_file, shown)
+            self._tls[key] = options
         return Verification(server.host, options)
 
     async def _allowed_addresses(self, server: Server, port: int) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from exfront import limits
 from exfront.config.check_names import each_once, is_distinguished_name, is_dns_domain
+from exfront.config.check_proxy import check_proxy
 from exfront.config.check_servers import check_servers
 from exfront.config.check_sites import check_virtual_sites
 from exfront.config.defaults import default_domains, dns_domain
@@ -225,6 +226,7 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     _back_ends,
     check_servers,
     check_virtual_sites,
+    check_proxy,
     _authentication,
     _forms,
     _control,

@@ -35,6 +35,9 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     for index, listener in enumerate(settings.listener):
         files.authorities(listener.client_ca_file, ("listener", index, "client_ca_file"))
     files.password(directory.bind_password_file, ("directory", "bind_password_file"))
+    files.password(settings.proxy.secret_file, ("proxy", "secret_file"))
+    if settings.proxy.certificate is not None:
+        files.certificate(settings.proxy.certificate, None, now or datetime.now(UTC), ("proxy", "certificate"))
     files.certificates(settings, now or datetime.now(UTC))
     files.log(settings.log.access, ("log", "access"))
     files.folder(settings.control.state_dir, ("control", "state_dir"))

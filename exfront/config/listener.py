@@ -21,6 +21,7 @@ class ListenerSection:
     name: str = ""
     trusted_proxies: tuple[Network, ...] = ()  # http: who may tell the client's address
     strict_hosts: bool = False  # http: refuse host names that no site lists
+    proxy_peers: bool = False  # http: take requests of the Client Access servers of [proxy]
 
     client_ca_file: Path | None = None  # http: who may sign clients' certificates; they are asked for one
 

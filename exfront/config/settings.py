@@ -14,6 +14,7 @@ from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.log import LogSection
 from exfront.config.process import ProcessSection
+from exfront.config.proxy import ProxySection
 from exfront.config.server import ServerSection
 from exfront.config.tls import TlsSection
 from exfront.config.virtual_site import VirtualSiteSection
@@ -32,6 +33,7 @@ class Settings:
     virtual_site: tuple[VirtualSiteSection, ...] = ()
     forms: FormsSection = Factory(FormsSection)
     http: HttpSection = Factory(HttpSection)
+    proxy: ProxySection = Factory(ProxySection)
     limits: LimitsSection = Factory(LimitsSection)
     log: LogSection = Factory(LogSection)
     process: ProcessSection = Factory(ProcessSection)

@@ -77,6 +77,11 @@ def peer_certificate(transport: Any) -> x509.Certificate | None:
     return certificate
 
 
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names of a certificate's subjectAltName, in lower case."""
+    return tuple(name.decode("ascii") for name in _dns_names(certificate))
+
+
 def server_name(transport: Any) -> bytes | None:
     """The name that the client of a TLS connection asked for, in lower case; None for none, and without TLS."""
     handle = getattr(transport, "getHandle", None)
@@ -95,8 +100,12 @@ def _choose(connection: SSL.Connection, named: Mapping[bytes, SSL.Context]) -> N
 def _names(files: CertificateFiles) -> list[bytes]:
     """The DNS names of a certificate's subjectAltName, in lower case; ``*.domain`` is kept as it is."""
     (leaf, *_) = x509.load_pem_x509_certificates(files.certificate.read_bytes())
+    return _dns_names(leaf)
+
+
+def _dns_names(leaf: x509.Certificate) -> list[bytes]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):  # none, or none that can be read
         return []
     return [name.lower().encode("ascii") for name in names.get_values_for_type(x509.DNSName)]

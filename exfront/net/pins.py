@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import socket
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -19,7 +20,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from exfront.net.tls import verified_connection
+from exfront.net.tls import shown_options, verified_connection
 
 
 class PinMismatch(Exception):  # noqa: N818 - what the certificate is
@@ -61,11 +62,15 @@ class PinnedOptions:
         return any(hmac.compare_digest(found, pin) for found in digests(leaf) for pin in self.pins)
 
 
-def pinned_options(host: str, pins: Collection[bytes]) -> PinnedOptions:
-    """What a client needs to speak TLS 1.2 and 1.3 with a server that is known by its pins (one at least)."""
+def pinned_options(host: str, pins: Collection[bytes], certificate: Path | None = None) -> PinnedOptions:
+    """What a client needs to speak TLS 1.2 and 1.3 with a server that is known by its pins (one at least).
+
+    `certificate` as of `exfront.net.tls.client_options`.
+    """
     if not pins:
         raise ValueError("no pin")
-    return PinnedOptions(host, tuple(pins), CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2))
+    shown = shown_options(certificate)
+    return PinnedOptions(host, tuple(pins), CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2, **shown))
 
 
 def _sha256(data: bytes) -> bytes:

@@ -140,17 +140,31 @@ def is_address(host: str) -> bool:
     return isIPAddress(host) or isIPv6Address(host)
 
 
-def client_options(host: str, ca_file: str = "") -> NamedServer:
+def client_options(host: str, ca_file: str = "", certificate: Path | None = None) -> NamedServer:
     """Verify a server by its name `host` (or IP address) and the authorities in the PEM file `ca_file`.
 
-    An empty `ca_file` means the system's authorities. There is no way to switch verification off. Raises OSError and
-    ValueError for a file that holds no certificate.
+    An empty `ca_file` means the system's authorities. `certificate` is what we show, a PEM file with its key. There is
+    no way to switch verification off. Raises OSError and ValueError for a file that holds no certificate.
     """
+    shown = shown_options(certificate)
     if not ca_file:
-        return NamedServer(host, CertificateOptions(trustRoot=platformTrust()))
+        return NamedServer(host, CertificateOptions(trustRoot=platformTrust(), **shown))
     blocks = x509.load_pem_x509_certificates(Path(ca_file).read_bytes())
     certificates = [Certificate(X509.from_cryptography(block)) for block in blocks]
-    return NamedServer(host, CertificateOptions(trustRoot=trustRootFromCertificates(certificates)))
+    return NamedServer(host, CertificateOptions(trustRoot=trustRootFromCertificates(certificates), **shown))
+
+
+def shown_options(certificate: Path | None) -> dict[str, Any]:
+    """What makes `CertificateOptions` of a client show a certificate: a PEM file with key, leaf and chain."""
+    if certificate is None:
+        return {}
+    octets = certificate.read_bytes()
+    leaf, *chain = x509.load_pem_x509_certificates(octets)
+    return {
+        "privateKey": load_pem_private_key(octets, password=None),
+        "certificate": leaf,
+        "extraCertChain": chain,
+    }
 
 
 def certificate_fault(failure: Failure, transport: object = None) -> str:

@@ -35,9 +35,9 @@ class ConnectionKey(NamedTuple):
     """Requests with the same key may follow each other on one connection (S-HTTP-33).
 
     `user` is the account's id; where exfront proves nobody, a digest of the credentials that pass through. `scheme` is
-    ``basic``, ``none``, ``passed``, ``kept back`` for credentials that the back end must not see, ``integrated`` where
-    exfront itself has logged the connection on as the user, or, where the client does so by a scheme that logs the
-    connection on (Negotiate, NTLM), ``bound``.
+    ``basic``, ``none``, ``passed``, ``kept back`` for credentials that the back end must not see, ``context`` at a
+    second Client Access server, ``integrated`` where exfront itself has logged the connection on as the user, or, where
+    the client does so by a scheme that logs the connection on (Negotiate, NTLM), ``bound``.
     """
 
     server: str

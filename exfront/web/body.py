@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from exfront import limits
-from exfront.reasons import BODY_TOO_LARGE, Refused
+from exfront.reasons import BODY_TOO_LARGE, Reason, Refused
 from exfront.wire.http1.events import NO_BODY, Framing, Length
 
 
@@ -28,6 +28,10 @@ class Taker(Protocol):
 
     def waits(self, waiting: bool) -> None:
         """Where it goes to is not read, or is read again."""
+        ...
+
+    def fail(self, reason: Reason, detail: str) -> None:
+        """The client broke the rules, or was too slow: the rest does not come."""
         ...
 
 
@@ -104,6 +108,11 @@ class RequestBody:
         self.ended = True
         if self._taker is not None:
             self._taker.sent_all()
+
+    def fail(self, reason: Reason, detail: str) -> None:
+        """The rest does not come, or is not wanted."""
+        if self._taker is not None:
+            self._taker.fail(reason, detail)
 
     def pauseProducing(self) -> None:
         """The back end reads more slowly than the client writes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from exfront.auth.forms import FormLogOns
@@ -15,6 +15,8 @@ from exfront.sessions import Session
 from exfront.steps import Steps
 from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
+from exfront.web.cas_peer import CasPeer
+from exfront.web.cas_proxy import CasProxy
 from exfront.web.client_certificate import ClientCertificate
 from exfront.web.deadline import Deadline
 from exfront.web.devices import Devices
@@ -31,6 +33,14 @@ from exfront.wire.http1.events import Headers
 
 def _no_tunnel(connection: BackEndConnection, record: SessionRecord, ended: Callable[[], None]) -> None:
     raise AssertionError("not connected")
+
+
+@frozen
+class Cas:
+    """What exfront does as a Client Access server before others, and behind others."""
+
+    proxy: CasProxy
+    peer: CasPeer
 
 
 @define(eq=False)
@@ -52,6 +62,7 @@ class ClientContext:
     devices: Devices
     forms: FormLogOns
     pages: Pages
+    cas: Cas
     form_sessions: FormSessions = field(init=False)
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
@@ -59,6 +70,7 @@ class ClientContext:
     sites: VirtualSites = field(init=False)
     proxied: bool = field(init=False)  # the peer is a trusted proxy
     certificate: ClientCertificate | None = field(default=None, init=False)  # of the peer, verified
+    peer_names: tuple[str, ...] = field(default=(), init=False)  # in that certificate
     server_name: bytes | None = field(default=None, init=False)  # that the client asked for in TLS
     route: Route | None = field(default=None, init=False)
     pinned: BackEndConnection | None = field(default=None, init=False)
@@ -82,7 +94,19 @@ class ClientContext:
 
     def client(self, headers: Headers) -> ClientFacts:
         """Whose request it is: the peer's, unless that is a trusted proxy, which says so in `headers` (S-HTTP-19)."""
-        return told_by_proxy(headers, self.facts, self.listener.trusted_proxies) if self.proxied else self.facts
+        if self.proxied or self.peer_proof(headers):
+            return told_by_proxy(headers, self.facts, self.listener.trusted_proxies)
+        return self.facts
+
+    def peer_proof(self, headers: Headers) -> str:
+        """How the peer proved to be a Client Access server, where it is asked; empty where it did not (S-AUTH-14)."""
+        if not self.listener.proxy_peers:
+            return ""
+        return self.cas.peer.proof(headers, self.session.address, self.peer_names)
+
+    def named_by_peer(self, headers: Headers) -> str | None:
+        """The SID of the user for whom such a peer asks; None for all other requests. Raises `Refused`."""
+        return self.cas.peer.named(headers) if self.peer_proof(headers) else None
 
     def end(self) -> None:
         """The connection is over, and with it what belonged to it."""

@@ -20,6 +20,8 @@ from exfront.reasons import (
     BACK_END_AUTH_MISMATCH,
     BACK_END_CERTIFICATE,
     BACK_END_RESET,
+    CSC_LOG_ON_REFUSED,
+    CSC_LOOP,
     FORM_REVOKED,
     NEXT_HOP_REFUSED,
     NTLM_NOT_ON_DESTINATION,
@@ -30,14 +32,17 @@ from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
+from exfront.web.cas_cookies import CasSession
+from exfront.web.cas_proxy import NEED_IDENTITY
 from exfront.web.context import ClientContext
 from exfront.web.form_sessions import FormUse
+from exfront.web.gathered import gather
 from exfront.web.integrated import not_there
 from exfront.web.proxy import Exchange
 from exfront.web.route import Route
-from exfront.web.routes import INTEGRATED, log_on, place_of, route_of
+from exfront.web.routes import INTEGRATED, log_on, own_url, place_of, route_of
 from exfront.wire import basic
-from exfront.wire.http1.events import Headers, RequestHead, ResponseHead
+from exfront.wire.http1.events import Headers, Length, RequestHead, ResponseHead
 from exfront.wire.http1.write import field_lines
 
 _UNAUTHORIZED = 401
@@ -64,21 +69,32 @@ class Forward:
     _failed_servers: frozenset[str] = field(default=frozenset(), init=False)
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _counted: Application | None = field(default=None, init=False)  # where this request is counted, until its end
+    _held_body: bytes = field(default=b"", init=False, repr=False)
+    _told: bool = field(default=False, init=False)  # the second Client Access server, for this request
+    _log_ons: int = field(default=0, init=False)  # of the user there, when the request was sent
     _status: int = field(default=0, init=False)  # the back end's, and when its head came
     _head_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
         """Send it on a connection that is there, or on a new one."""
+        self._told = False
+        if self.route.relay.proxy_url and not self.body.ended:
+            self._count()
+            self._wait(self._body_first())
+            return
         connection = self._begin()
         if connection is None:
             self._dial()
         else:
             self._send(connection)
 
-    def _begin(self) -> BackEndConnection | None:
+    def _count(self) -> None:
         self._began = self._head_at = self.context.clock.seconds()
         self._counted = self.route.application
         self._counted.begin()
+
+    def _begin(self) -> BackEndConnection | None:
+        self._count()
         connection = self._connection()
         self._kept = connection is not None
         return connection
@@ -197,14 +213,67 @@ class Forward:
         self.exchange = exchange = Exchange(
             connection, self.route.terms, self.body, self.answer, self, self.context.answer_deadline
         )
-        exchange.start(self.route.octets(self.head))
+        session = self._session()
+        self._log_ons = session.log_ons if session is not None else 0
+        exchange.start(self.route.octets(self.head) + self._held_body)
+
+    # --- at a second Client Access server (S-ROUTE-6)
+
+    def _session(self) -> CasSession | None:
+        """What is kept of the user at the second Client Access server, where the request goes to one."""
+        account, relay = self.route.case.identity.account, self.route.relay
+        if not relay.proxy_url or account is None:
+            return None
+        return self.context.cas.proxy.session(account, relay)
+
+    async def _body_first(self) -> None:
+        """A short body is held, so that it can be said twice; before any other the proxy log-on is sent."""
+        framing = self.body.framing
+        if isinstance(framing, Length) and framing.octets <= limits.CAS_HELD_OCTETS:
+            expects = self.head.expect_continue
+            self._held_body = await gather(self.body, self.answer, framing.octets, expects_continue=expects)
+            await self._again()
+        else:
+            await self._tell_who(known=False)
+
+    async def _tell_who(self, *, known: bool) -> None:
+        """The proxy log-on, once for a request, and then the request; if somebody else's log-on came since it was sent,
+        that one will do (`known`)."""
+        self._told = True
+        context, route, session = self.context, self.route, self._session()
+        account = route.case.identity.account
+        assert session is not None and account is not None
+        if not known or session.log_ons == self._log_ons:
+            await context.cas.proxy.log_on(account, route.relay, route.key, own_url(route.case))
+        self.record.detail = "csc_login"
+        self.route = route_of(context, self.head, route.case, route.relay)  # with the cookies that came
+        await self._again()
+
+    def _asked_who(self, head: ResponseHead) -> bool:
+        """A head that speaks of who asks: never passed on. One proxy log-on, and the request once more; or the end."""
+        exchange, relay = self.exchange, self.route.relay
+        assert exchange is not None
+        detail = f"server={relay.server.name} status={head.status}"
+        if relay.proxy_url and head.status == _UNAUTHORIZED:
+            exchange.fail(CSC_LOG_ON_REFUSED, detail)
+        elif not relay.proxy_url or head.status != NEED_IDENTITY or self._told:
+            exchange.fail(CSC_LOOP, detail if relay.proxy_url else f"{detail} no proxy")
+        else:
+            if exchange.take_back():
+                self.context.pool.keep(exchange.connection)
+            self.exchange = None
+            self._wait(self._tell_who(known=True))
+        return True
 
     # --- of the exchange
 
     def edit(self, head: ResponseHead) -> bytes:
         """See `Caller`. What a 401 means depends on whose credentials it is for."""
-        record, route = self.record, self.route
+        record, route, session = self.record, self.route, self._session()
         record.back_end_status = _STATUSES[head.status]
+        if session is not None:
+            self.context.cas.proxy.take_cookies(session, head)
+            head = headers.without_cookies(head)
         self._status, self._head_at = head.status, self.context.clock.seconds()
         if head.status != _UNAUTHORIZED:
             if route.form is not None:
@@ -256,6 +325,8 @@ class Forward:
     def reconsiders(self, head: ResponseHead) -> bool:
         """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
         route = self.route
+        if route.relay.proxy_url or head.status != _UNAUTHORIZED:
+            return self._asked_who(head)
         if route.case.identity.account is None:
             return False
         if self._other_scheme(head):

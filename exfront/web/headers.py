@@ -227,6 +227,11 @@ def asks_for_connection_logon(head: ResponseHead) -> bool:
     return any(_offers(line, CONNECTION_SCHEMES) for line in head.lines)
 
 
+def without_cookies(head: ResponseHead) -> ResponseHead:
+    """`head` without the cookies that it sets."""
+    return evolve(head, lines=[line for line in head.lines if line.lower != b"set-cookie"])
+
+
 def without_challenges(head: ResponseHead, schemes: frozenset[bytes] | None = None) -> ResponseHead:
     """`head` without the challenges of `schemes` (lower case), or without any: not all of them are for the client."""
     if schemes is None:

@@ -24,7 +24,7 @@ from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
-from exfront.net.certificates import peer_certificate, server_name
+from exfront.net.certificates import names_of, peer_certificate, server_name
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
@@ -32,7 +32,7 @@ from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import NOTHING, RequestBody
 from exfront.web.client_certificate import read_certificate
-from exfront.web.context import ClientContext
+from exfront.web.context import Cas, ClientContext
 from exfront.web.devices import Devices
 from exfront.web.journal import Journal
 from exfront.web.outlet import Outlet
@@ -59,9 +59,12 @@ def http_protocol(
     devices: Devices,
     forms: FormLogOns,
     pages: Pages,
+    cas: Cas,
 ) -> IProtocol:
     """The protocol of one client connection; `session` is closed when the connection ends."""
-    context = ClientContext(session, steps, sites, listener, settings, clock, pool, cookies, devices, forms, pages)
+    context = ClientContext(
+        session, steps, sites, listener, settings, clock, pool, cookies, devices, forms, pages, cas
+    )  # fmt: skip
     return HttpProtocol(context)
 
 
@@ -114,6 +117,7 @@ class HttpProtocol(Protocol):
         certificate = peer_certificate(self._line)
         if certificate is not None:
             self._context.certificate = read_certificate(certificate, self._context.steps.portal.rules)
+            self._context.peer_names = names_of(certificate)
         self._pace.enter(Phase.IDLE)
 
     def dataReceived(self, data: bytes) -> None:

@@ -34,7 +34,7 @@ _CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 _FIRST_ERROR = 400
-_UNAUTHORIZED = 401
+_RECONSIDERED = frozenset({241, 401, 441})  # not to be passed on without a second look
 
 
 @frozen
@@ -61,7 +61,10 @@ class Caller(Protocol):
         ...
 
     def reconsiders(self, head: ResponseHead) -> bool:
-        """Whether this 401 is not to be passed on yet: `go_on`, or cancelling the exchange, follows."""
+        """Whether this head of a 401, 441 or 241 is not to be passed on yet, or not at all.
+
+        `go_on`, `take_back`, or the exchange's end follows.
+        """
         ...
 
     def over(self, refused: Refused | None) -> None:
@@ -172,6 +175,22 @@ class Exchange:
             self.connection.resume()
             self._read()
 
+    def take_back(self) -> bool:
+        """The head that is reconsidered is for nobody: whether the connection may take another request now.
+
+        If not, it is closed. The caller hears no more of the exchange.
+        """
+        self._held = None
+        whole = self._reader.whole_body() is not None and not self._reader.surplus
+        if not (whole and self._keep_alive and self.body.ended):
+            self._end()
+            return False
+        self._leave()
+        self.connection.finish()
+        if self._paused:
+            self.connection.resume()
+        return True
+
     def pauseProducing(self) -> None:
         """The client does not read: the back end is not read either, and not blamed for its silence."""
         self._paused = True
@@ -268,7 +287,7 @@ class Exchange:
 
     def _final(self, head: ResponseHead) -> None:
         self._keep_alive = head.keep_alive and self.connection.alive
-        if head.status != _UNAUTHORIZED:
+        if head.status not in _RECONSIDERED:
             self._pass_on(head)
             return
         self._held = head

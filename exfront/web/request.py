@@ -11,10 +11,9 @@ from twisted.python.failure import Failure
 
 from exfront import limits
 from exfront.decision import Relay, SessionRecord
-from exfront.facts import ANONYMOUS, Identity
+from exfront.facts import ANONYMOUS, PROXY_LOG_ON, Identity
 from exfront.reasons import (
     BAD_INPUT,
-    BODY_TOO_LARGE,
     CERTIFICATE_NEEDED,
     CLIENT_TIMEOUT,
     INTERNAL_ERROR,
@@ -24,15 +23,15 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import admission, anchors, health, logon, rpc, schemes
+from exfront.web import admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.devices import Running
-from exfront.web.form_body import FormBody
 from exfront.web.form_sessions import FormUse
 from exfront.web.forward import Forward
+from exfront.web.gathered import gather
 from exfront.web.headers import ClientFacts
 from exfront.web.local import local_answer
 from exfront.web.masking import masked
@@ -69,7 +68,6 @@ class Request:
     _site: VirtualSite = field(init=False)
     _directory: VirtualDirectory | None = field(default=None, init=False)
     _forward: Forward | None = field(default=None, init=False)
-    _form: FormBody | None = field(default=None, init=False)  # a form to log on with, as it comes
     _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
     _running: Running | None = field(default=None, init=False)  # among those of its device
@@ -109,11 +107,8 @@ class Request:
         return directory.section.answer_time or directory.application.body_idle
 
     def fail(self, reason: Reason, detail: str) -> None:
-        """The client broke the rules, or was too slow, while its body was forwarded."""
-        if self._forward is not None and self._forward.exchange is not None:
-            self._forward.exchange.fail(reason, detail)
-        elif self._form is not None:
-            self._form.fail(reason, detail)
+        """The client broke the rules, or was too slow, while its body was taken."""
+        self.body.fail(reason, detail)
 
     def refuse(self, refused: Refused) -> None:
         """Say no, unless an answer has begun: what was begun can only be cut."""
@@ -250,6 +245,10 @@ class Request:
         if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
             self._local(_OK, Page(((b"Allow", directory.allow),), b""))
             return None
+        if cas_peer.is_log_on(directory, segments):
+            await context.cas.peer.log_on(head, self.body, self.answer, self.record, context.peer_proof(head.headers))
+            self._local(cas_proxy.CONTEXT_ACCEPTED, Page((), b""))
+            return None
         return await self._route(directory, segments)
 
     async def _own_page(self, page: str) -> logon.Reply:
@@ -260,16 +259,11 @@ class Request:
         return await logon.answer(page, visit)
 
     def _posted(self) -> Deferred[bytes]:
-        """The body of a form, which is read only now. Raises `Refused` for one that is too large."""
-        body = self.body
-        body.limit = limits.LOGON_FORM_OCTETS
-        if body.too_large:
-            raise Refused(BODY_TOO_LARGE, f"over {body.limit} octets")
-        if self.head.expect_continue:
-            self.answer.interim(_CONTINUE)
-        self._form = form = FormBody()
-        form.take(body)
-        return form.whole
+        """The body of a form, which is read only now. Fails with `Refused` for one that is too large."""
+        expects = self.head.expect_continue
+        return Deferred.fromCoroutine(
+            gather(self.body, self.answer, limits.LOGON_FORM_OCTETS, expects_continue=expects)
+        )
 
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
@@ -282,6 +276,8 @@ class Request:
         facts = directory.facts(identity, mailbox, explicit_logon=bool(named.keys))
         world = context.steps.world()
         decision = context.steps.route(record, facts, world)
+        if identity.proof == PROXY_LOG_ON:
+            cas_peer.not_again(record)
         if not isinstance(decision, Relay):
             accepts = self.head.get(b"accept-language")
             self._local(*local_answer(decision, context.pages, context.session.id, accepts))
@@ -314,6 +310,10 @@ class Request:
         return await anchors.agreeing(url, fields, steps, record)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
+        named = self.context.named_by_peer(self.head.headers)
+        if named is not None:
+            held = self.context.cas.peer.context(named)
+            return await self.context.steps.portal.vouched(held.user, held.logon_name, self.record)
         log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
         methods, agents = directory.section.authentication, self.context.settings.forms.agents
         if "certificate" in methods:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from exfront.auth.next_hop import Place, login_name, ntlm_name
 from exfront.decision import Relay
-from exfront.facts import Identity
-from exfront.reasons import INCONSISTENT_MAILBOX, Refused
+from exfront.facts import PROXY_LOG_ON, Identity
+from exfront.reasons import CONTEXT_NOT_POSSIBLE, IDENTITY_NOT_ALLOWED, INCONSISTENT_MAILBOX, Refused
+from exfront.topology import Mailbox
 from exfront.web import headers, schemes
 from exfront.web.auth_http import digest
 from exfront.web.back_end import BackEndConnection, ConnectionKey
+from exfront.web.cas_cookies import with_cookies
+from exfront.web.cas_proxy import host_of
 from exfront.web.context import ClientContext
 from exfront.web.identity_header import identity_fields
 from exfront.web.integrated import LogOn, User
@@ -27,20 +30,26 @@ _SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the co
 def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay) -> Route:
     """The route of `head` and of all requests like it on this client connection. Raises `Refused`."""
     directory, client = case.directory, case.client
+    account = _told_of(case) if relay.proxy_url else None
     integrated = _integrated(context, case, relay)
     authorization = None if integrated else _authorization(head, case, relay)
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
-    host = case.site.host_for_back_end(head.authority)
+    host = host_of(relay) if account is not None else case.site.host_for_back_end(head.authority)
     destination = _place(relay, host) if directory.application.plain_destination else b""
     removed = context.published.removed | case.dropped
     lines = headers.to_back_end(head, host, client, authorization, removed, upgrade=upgrade, destination=destination)
-    lines += identity_fields(case.identity, directory.section, relay)
+    if account is None:
+        lines += identity_fields(case.identity, directory.section, relay)
+    else:
+        proxy = context.cas.proxy
+        lines = with_cookies(lines, proxy.session(account, relay), head.path)
+        lines += proxy.fields(account, relay, own_url(case))
     return Route(
         fields=head.fields,
         method=head.method,
         authority=head.authority,
         case=case,
-        until=_until(context, case),
+        until=_until(context, case, proxied=account is not None),
         relay=relay,
         application=context.steps.back_ends.application(
             relay.server.name, "http", directory.application.name, port=relay.service.port
@@ -52,13 +61,28 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
     )
 
 
+def own_url(case: Case) -> bytes:
+    """The virtual directory as clients know it."""
+    return case.site.url(case.client.secure) + case.directory.path.encode("ascii")
+
+
+def _told_of(case: Case) -> Mailbox:
+    """Whom a second Client Access server is told of. Raises `Refused` where nobody is proven."""
+    if case.identity.account is None:
+        raise Refused(CONTEXT_NOT_POSSIBLE, "the virtual directory asks nobody who he is")
+    return case.identity.account
+
+
 def _place(relay: Relay, host: bytes) -> bytes:
     """Scheme and host as the back end sees them."""
     return (b"http://" if relay.service.tls == "none" else b"https://") + host
 
 
-def _until(context: ClientContext, case: Case) -> float:
-    """How long the route may serve, in seconds of the clock."""
+def _until(context: ClientContext, case: Case, *, proxied: bool) -> float:
+    """How long the route may serve, in seconds of the clock; never, where cookies or contexts of Client Access servers
+    come and go."""
+    if proxied or case.identity.proof == PROXY_LOG_ON:
+        return float("-inf")
     if case.form is not None:
         return case.form.until
     return context.log_ons.until if case.identity.account is not None else float("inf")
@@ -77,6 +101,12 @@ def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
     Whom a certificate has proven has no password, and what else he says is not proven.
     """
     identity = case.identity
+    if relay.proxy_url:
+        return None  # the context tells it, and no password goes there
+    if identity.proof == PROXY_LOG_ON:
+        if case.directory.section.identity != "header":
+            raise Refused(IDENTITY_NOT_ALLOWED, 'a proxied user has no password, and identity is not "header"')
+        return None
     if identity.account is None:
         methods = case.directory.section.authentication
         return schemes.passed_on(methods, head.get(b"authorization"), case.client.proxied)
@@ -128,6 +158,8 @@ def _key(
     user, scheme = _user(identity, authorization)
     if integrated:
         scheme = INTEGRATED
+    elif relay.proxy_url:
+        scheme = "context"
     if scheme == "none" and head.get(b"authorization") is not None:
         scheme = "kept back"  # says that he is somebody: not the one whom the connection is logged on as (S-HTTP-34)
     return ConnectionKey(relay.server.name, relay.service.port, relay.service.tls, user, scheme)

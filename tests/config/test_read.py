@@ -18,6 +18,10 @@ from exfront.config.lines import find_lines
 from exfront.config.read import read_settings
 from tests.support.configuration import DIRECTORY, FOLDER, LISTENER, SITE, SMALLEST, errors, read
 
+_LISTENER_KEYS = (
+    "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, proxy_peers, client_ca_file"
+)
+
 
 class GoodTests(SynchronousTestCase):
     def test_the_smallest_file_leaves_all_else_to_the_defaults(self) -> None:
@@ -150,10 +154,7 @@ class MistakeTests(SynchronousTestCase):
     def test_an_unknown_key_comes_with_the_nearest_spelling_and_all_that_are_allowed(self) -> None:
         (error,) = read(SMALLEST.replace("address", "adress"))[1].errors
         self.assertEqual(error.nearest, "address")
-        self.assertEqual(
-            error.allowed,
-            "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, client_ca_file",
-        )
+        self.assertEqual(error.allowed, _LISTENER_KEYS)
 
     def test_a_wrong_word_comes_with_the_nearest_and_all_that_are_allowed(self) -> None:
         (error,) = read(SMALLEST.replace('"imap4"', '"IMAP"'))[1].errors

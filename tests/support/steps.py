@@ -6,22 +6,30 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from exfront.auth.cas_peers import CasPeers
+from exfront.auth.contexts import Contexts
 from exfront.auth.forms import FormLogOns
 from exfront.auth.portal import Portal
 from exfront.backends.table import BackEndTable
 from exfront.config.forms import FormsSection
 from exfront.config.limits import LimitsSection
+from exfront.config.proxy import ProxySection
 from exfront.decision import SessionRecord
 from exfront.facts import World
 from exfront.interfaces import IRecordObserver
 from exfront.names import ANY_NAME
+from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
-from exfront.topology import Protocol, Server, Service, Topology
+from exfront.topology import Mailbox, Protocol, Server, Service, Topology
+from exfront.web.cas_peer import CasPeer
+from exfront.web.cas_proxy import CasProxy
+from exfront.web.context import Cas
 from exfront.web.devices import Devices
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.wire.sealed_cookie import new_key
+from exfront.wire.sid import PackedSids, sid_octets
 from tests.support.dialer import MemoryDialer
 from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
 
@@ -69,6 +77,10 @@ class SmallWorld:
     passwords: MemoryPasswords = field(
         factory=lambda: MemoryPasswords({name: b"secret-" + name.encode() for name in ("alice", "bob", "carol")})
     )
+    proxy: ProxySection = field(factory=ProxySection)
+    secret: Secret | None = None  # of [proxy]
+    groups: list[str] = field(factory=lambda: ["S-1-5-21-1-2-3-513"])  # everybody's, SIDs in text
+    cas: Cas = field(init=False)
     pool: Pool = field(init=False)
     cookies: RouteCookies = field(init=False)
     forms: FormLogOns = field(init=False)
@@ -94,6 +106,22 @@ class SmallWorld:
             lambda: world,
             self.clock,
         )
+
+        proxy = CasProxy(
+            self.proxy,
+            self.token_groups,
+            self.dialer,
+            self.pool,
+            self.clock,
+            lambda: 1_000_000.0,
+            self.directory.netbios_domain,
+            self.secret,
+        )
+        self.cas = Cas(proxy, CasPeer(CasPeers(self.proxy, self.secret), Contexts(self.clock.seconds)))
+
+    async def token_groups(self, account: Mailbox) -> PackedSids:
+        """As the directory has them."""
+        return PackedSids.pack(map(sid_octets, self.groups))
 
     def admit(self, protocol: Protocol, *, secure: bool = False) -> Session:
         """A session of a client at 192.0.2.7."""

@@ -80,6 +80,7 @@ class Conversation:
     trusted_proxies: tuple[str, ...] = ()
     strict_hosts: bool = False
     removed_headers: tuple[str, ...] = ()
+    proxy_peers: bool = False
     limits: LimitsSection = field(factory=LimitsSection)
     world: SmallWorld = field(factory=SmallWorld)
     pool: Pool = field(init=False)
@@ -93,8 +94,9 @@ class Conversation:
         tls: Literal["implicit", "none"] = "implicit" if self.secure else "none"
         proxies = tuple(map(read_network, self.trusted_proxies))
         listener = ListenerSection(
-            "http", address, tls, self.allow_plaintext, trusted_proxies=proxies, strict_hosts=self.strict_hosts
-        )
+            "http", address, tls, self.allow_plaintext, trusted_proxies=proxies, strict_hosts=self.strict_hosts,
+            proxy_peers=self.proxy_peers,
+        )  # fmt: skip
         settings = Settings(
             DirectorySection((), "dc=fourthcoffee,dc=com"),
             (listener,),
@@ -103,11 +105,12 @@ class Conversation:
             forms=self.world.forms.settings,
         )
         self.session = self.world.admit("http", secure=self.secure)
-        removed = removed_fields(self.sites, self.removed_headers)
+        removed = removed_fields(self.sites, (*self.removed_headers, *self.world.proxy.headers))
         sites = listener_sites(self.sites, listener, (listener,), removed=removed)
         protocol = http_protocol(
             self.session, self.world.steps, sites, listener, settings, self.clock, self.pool, self.world.cookies,
             self.world.devices, self.world.forms, pages(),
+            self.world.cas,
         )  # fmt: skip
         self.protocol = cast("HttpProtocol", protocol)
         self.client = MemoryTransport(self.protocol)

@@ -1,0 +1,156 @@
+"""As the first Client Access server: names the user to a second one, and logs him on there when it asks (441).
+
+Source: *How Exchange Server 2007 CAS Proxying works for Outlook Web Access*, step 5; S-ROUTE-6, S-AUTH-14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+
+from exfront import __version__
+from exfront.config.proxy import ProxySection
+from exfront.decision import Relay
+from exfront.directory.single_flight import SingleFlight
+from exfront.interfaces import IBackEndDialer
+from exfront.reasons import BACK_END_RESET, CONTEXT_NOT_POSSIBLE, CSC_LOG_ON_REFUSED, CSC_LOOP, Refused
+from exfront.secret import Secret
+from exfront.topology import Mailbox
+from exfront.web.back_end import BackEndConnection, ConnectionKey
+from exfront.web.cas_cookies import CasSession, CasSessions
+from exfront.web.cas_log_on import Answered, CasLogOn
+from exfront.web.pool import Pool
+from exfront.wire.http1.events import Headers, Length, ResponseHead
+from exfront.wire.http1.write import request_head
+from exfront.wire.security_context import Group, SecurityContext, write
+from exfront.wire.sid import PackedSids
+
+NEED_IDENTITY = 441
+CONTEXT_ACCEPTED = 241
+_REFUSED = (401, 403)
+_HTTPS = 443
+# Everyone, Network, Authenticated Users: in every token, and in no tokenGroups
+_WELL_KNOWN = tuple(map(Group, ("S-1-1-0", "S-1-5-2", "S-1-5-11")))
+_CONNECTIONS = Factory.forProtocol(BackEndConnection)
+
+
+@define(eq=False)
+class CasProxy:
+    """Of one process. `settings` is [proxy], `secret` the content of its secret_file, `groups` gives an account's.
+
+    `wall_clock` counts seconds since the epoch, `domain` gives the NetBIOS name of an account's domain, or nothing.
+    """
+
+    settings: ProxySection
+    groups: Callable[[Mailbox], Awaitable[PackedSids]]
+    dialer: IBackEndDialer
+    pool: Pool
+    clock: IReactorTime
+    wall_clock: Callable[[], float]
+    domain: Callable[[Mailbox], str]
+    secret: Secret | None = None
+    sessions: CasSessions = field(factory=CasSessions)
+    _flights: SingleFlight[tuple[str, str], None] = field(factory=SingleFlight)
+
+    def session(self, account: Mailbox, relay: Relay) -> CasSession:
+        """What is kept of this user at this server."""
+        return self.sessions.of(account.account_id, relay.server.name)
+
+    def fields(self, account: Mailbox, relay: Relay, url: bytes) -> Headers:
+        """What is said in each request: who the user is, and that we may say so. `url` is our own.
+
+        The secret goes to servers of the configuration alone: whoever can write to the directory must not get it.
+        Raises `Refused` for an account without a SID.
+        """
+        if not account.sid:
+            raise Refused(CONTEXT_NOT_POSSIBLE, f"no objectSid: {account.dn}")
+        names = self.settings
+        fields = [
+            (names.sid_header.encode("ascii"), account.sid.encode("ascii")),
+            (names.uri_header.encode("ascii"), url),
+            (names.version_header.encode("ascii"), __version__.encode("ascii")),
+        ]
+        if self.secret and relay.server.listed:
+            fields.append((names.secret_header.encode("ascii"), self.secret.reveal()))
+        return tuple(fields)
+
+    def take_cookies(self, session: CasSession, head: ResponseHead) -> None:
+        """They are the second server's and ours, not the client's."""
+        for line in head.lines:
+            if line.lower == b"set-cookie":
+                session.take(line.value, self.wall_clock())
+
+    def log_on(self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes) -> Deferred[None]:
+        """Tell the server who `account` is; equal log-ons share one request. Fails with `Refused`.
+
+        `key` is that of the connections which may carry it, `url` as of `fields`.
+        """
+        run = partial(self._log_on, account, relay, key, url)
+        return self._flights.join((account.account_id, relay.server.name), run)
+
+    async def _log_on(self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes) -> None:
+        fields = self.fields(account, relay, url)
+        context = serialized(account, logon_name(account, self.domain(account)), await self.groups(account))
+        octets = log_on_request(relay, fields, context)
+        answered = await self._ask(relay, key, octets)
+        status = answered.head.status
+        if status in _REFUSED:
+            raise Refused(CSC_LOG_ON_REFUSED, f"server={relay.server.name} proxyLogon.owa={status}")
+        if status != CONTEXT_ACCEPTED:
+            raise Refused(CSC_LOOP, f"server={relay.server.name} proxyLogon.owa={status}")
+        session = self.session(account, relay)
+        session.log_ons += 1
+        self.take_cookies(session, answered.head)
+
+    async def _ask(self, relay: Relay, key: ConnectionKey, octets: bytes) -> Answered:
+        """A kept connection may have died: the same log-on may be said twice."""
+        kept = self.pool.take(key)
+        if kept is not None:
+            try:
+                return await self._send(kept, octets)
+            except Refused as refused:
+                if refused.reason is not BACK_END_RESET:
+                    raise
+        connection = await self.dialer.dial(relay, "http", _CONNECTIONS)
+        assert isinstance(connection, BackEndConnection)
+        connection.key = key
+        return await self._send(connection, octets)
+
+    async def _send(self, connection: BackEndConnection, octets: bytes) -> Answered:
+        answered = await CasLogOn(connection, self.clock).send(octets)
+        if answered.reusable:
+            self.pool.keep(connection)
+        return answered
+
+
+def host_of(relay: Relay) -> bytes:
+    """The Host for the second server: the name that its certificate bears."""
+    port = relay.service.port
+    return relay.server.host.encode("ascii") + (b"" if port == _HTTPS else b":%d" % port)
+
+
+def log_on_request(relay: Relay, fields: Headers, context: bytes) -> bytes:
+    """``POST <virtual directory>/proxyLogon.owa`` with the serialized context, as a whole."""
+    path = urlsplit(relay.proxy_url).path.rstrip("/") or "/owa"
+    more: Headers = ((b"Host", host_of(relay)), *fields, (b"Content-Type", b"text/xml; charset=utf-8"))
+    return request_head(b"POST", path.encode("ascii") + b"/proxyLogon.owa", more, Length(len(context))) + context
+
+
+def serialized(account: Mailbox, name: str, groups: PackedSids) -> bytes:
+    """The serialized context of an account. Raises `Refused` for one that has more groups than a token holds."""
+    members = (*_WELL_KNOWN, *map(Group, groups.texts()))
+    try:
+        return write(SecurityContext(account.sid, name, "Basic", members))
+    except ValueError as why:
+        raise Refused(CONTEXT_NOT_POSSIBLE, f"{why}: {account.dn}") from None
+
+
+def logon_name(account: Mailbox, domain: str) -> str:
+    r"""``DOMAIN\user``; where the domain is not known, another name of the user."""
+    return rf"{domain}\{account.account_name}" if domain else account.upn or account.account_name
