@@ -262,6 +262,10 @@ CSC_PEER = Reason(
     "XF-CSC-PEER", "a proxy log-on of who is no Client Access server", 403, "NOPERM", "SYS/PERM",
     "This is for Client Access servers.", Severity.FAULT,
 )  # fmt: skip
+CSC_ACCOUNT = Reason(
+    "XF-CSC-ACCOUNT", "the user of a security context may not log on here", 403, "NOPERM", "SYS/PERM",
+    "This user may not log on here.", Severity.FAULT,
+)  # fmt: skip
 CSC_MALFORMED = Reason(
     "XF-CSC-BAD", "not a security context", 400, "CLIENTBUG", "SYS/PERM", "This is no security context.", Severity.FAULT
 )

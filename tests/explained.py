@@ -108,8 +108,8 @@ EXAMPLES = (
     ),
     Example(
         "Exchange 2007: a proxy to another site",
-        "Steps 2 and 3: it has none, but an InternalURL with Integrated authentication. Where that server takes no "
-        "password as well, exfront cannot go there yet.",
+        "Steps 2, 3 and 5: it has none, but an InternalURL with Integrated authentication. As that server takes no "
+        "password, it learns by a security context who the user is.",
         ("http", "iowa", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
         sites=True,
     ),
@@ -178,6 +178,7 @@ def _settings(site: Site, schema: str) -> dict[str, Any]:
             "site": OWN.name,
         },
         "back_ends": {"suffixes": [DNS_DOMAIN, "msxfaq.de"]},
+        "proxy": {"secret_file": str(site.slapd.password_file())},
         "server": [{"name": name, "host": f"{name}.{DNS_DOMAIN}"} for name in SERVERS],
         "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none", "allow_plaintext": True}],
         "virtual_site": [

@@ -17,6 +17,7 @@ from exfront.interfaces import MISS, ICheckPasswords, IDirectory
 from exfront.names import ANY_NAME, BadName, KeyKind, LoginName, LookupKey, NameRules, decode, parse_login
 from exfront.reasons import (
     ACCOUNT_EXPIRED,
+    CSC_ACCOUNT,
     DISABLED_ACCOUNT,
     EMPTY_PASSWORD,
     MALFORMED_CREDENTIALS,
@@ -86,7 +87,12 @@ class Portal:
 
         Raises `Refused`, also for an account that never logs on here.
         """
-        identity = await self.trust(name, (LookupKey(KeyKind.SID, sid),), record)
+        try:
+            identity = await self.trust(name, (LookupKey(KeyKind.SID, sid),), record)
+        except Refused as refused:
+            if refused.reason.public_code != WRONG_PASSWORD.public_code:
+                raise
+            raise Refused(CSC_ACCOUNT, f"{refused.reason.cause} {sid}") from None  # no 401: that is about the peer
         return evolve(identity, proof=PROXY_LOG_ON)
 
     async def _authenticate(self, name: bytes, secret: Secret, record: SessionRecord) -> Identity:

@@ -1,7 +1,7 @@
 """Mailboxes of Exchange 2007 and 2010: the best Client Access server, a link to it, or a proxy to it.
 
 Source: *How Exchange Server 2007 CAS Proxying works for Outlook Web Access* ("2007 OWA" in what a decision tells),
-steps 1 to 4. exfront is the first Client Access server; as it speaks no MAPI, a mailbox of its own site is relayed to a
+steps 1 to 5. exfront is the first Client Access server; as it speaks no MAPI, a mailbox of its own site is relayed to a
 living Client Access server there.
 """
 
@@ -22,7 +22,7 @@ from exfront.routing.client_access import leads_back, none_answers, of_home, rel
 from exfront.routing.shown_url import read_url
 from exfront.topology import Server, Service, VirtualDirectory
 
-_STEP_1, _STEP_2, _STEP_3, _STEP_4 = (f"2007 OWA step {number}" for number in (1, 2, 3, 4))
+_STEP_1, _STEP_2, _STEP_3, _STEP_4, _STEP_5 = (f"2007 OWA step {number}" for number in range(1, 6))
 _INTEGRATED = frozenset({"integrated", "ntlm"})  # either bit: some objects hold one only
 _HTTPS = 443  # no other port by the word of the directory alone (S-DIR-4)
 _SERVICE = Service(_HTTPS, "implicit")
@@ -129,10 +129,12 @@ def _proxied(cas: _Cas, world: World, why: Why) -> ProxyToCas:
         host = allowed_host(url.host, world.policy)
         server = server if server.host == host else evolve(server, host=host)
     how: Literal["basic", "context"] = "basic" if "basic" in methods and "forms" not in methods else "context"
-    told = (
+    told: Why = (
         Because("InternalURL", (_STEP_2, cas.directory.internal_url)),
         Because("Integrated authentication", (_STEP_3, *sorted(methods))),
     )
+    if how == "context":
+        told = (*told, Because("security context", (_STEP_5, "proxyLogon.owa after a 441")))
     return ProxyToCas(server, service, cas.directory.internal_url, how, server.login_as, (*why, *told))
 
 

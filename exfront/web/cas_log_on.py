@@ -66,7 +66,9 @@ class CasLogOn:
             event = self.connection.reader.next_event()
             if event is None:
                 return
-            if isinstance(event, Malformed | Truncated):
+            if isinstance(event, Truncated):
+                self._fail(BACK_END_RESET, "within a proxy log-on")
+            elif isinstance(event, Malformed):
                 self._fail(BACK_END_PROTOCOL, "the answer to a proxy log-on")
             elif isinstance(event, ResponseHead) and event.status >= _FIRST_FINAL:
                 self._answered(event)

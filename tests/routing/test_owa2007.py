@@ -280,6 +280,7 @@ class InternalUrlTests(Case):
             "Client Access server: 2007 OWA step 2, dallas, the only one",
             "InternalURL: 2007 OWA step 2, https://dallas.fourthcoffee.com/owa",
             "Integrated authentication: 2007 OWA step 3, integrated, ntlm",
+            "security context: 2007 OWA step 5, proxyLogon.owa after a 441",
         ])  # fmt: skip
 
     def test_either_bit_is_integrated(self) -> None:
