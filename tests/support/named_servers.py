@@ -11,12 +11,16 @@ from tests.support.process import Daemon, free_port, program
 
 
 class NamedServers:
-    """`hosts` are names and host names; those in `clear` speak plain HTTP. All listen on `address`."""
+    """`hosts` are names and host names; those in `clear` speak plain HTTP. All listen on `address`.
+
+    `page` is what each says behind its name, in nginx' variables.
+    """
 
     def __init__(
-        self, address: str, folder: Path, authority: Authority, hosts: Mapping[str, str], clear: frozenset[str]
-    ) -> None:
-        self.address, self.hosts, self.clear = address, hosts, clear
+        self, address: str, folder: Path, authority: Authority, hosts: Mapping[str, str],
+        clear: frozenset[str] = frozenset(), page: str = "$scheme $host $remote_user",
+    ) -> None:  # fmt: skip
+        self.address, self.hosts, self.clear, self._page = address, hosts, clear, page
         self.ports = {name: free_port(address) for name in hosts}
         self._folder = folder
         self._certificates = {name: authority.issue(host) for name, host in hosts.items() if name not in clear}
@@ -59,6 +63,6 @@ events {{ worker_connections 64; }}
 http {{
   access_log off;
   {temporary}
-  server {{ {listen}{tls}; location / {{ return 200 "{name} $scheme $host $remote_user"; }} }}
+  server {{ {listen}{tls}; location / {{ return 200 "{name} {self._page}"; }} }}
 }}
 """

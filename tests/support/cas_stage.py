@@ -1,0 +1,129 @@
+"""Two exfronts in two sites of one Samba domain: the first Client Access server, the second, and its back end."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from tests.support.cas_sites import OWN, PROXIED
+from tests.support.clients import Page, basic
+from tests.support.exfront import ExFront
+from tests.support.named_servers import NamedServers
+from tests.support.process import Address, temporary_folder
+from tests.support.samba import Site
+from tests.support.samba_data import BASE, DNS_DOMAIN, PROXIED_SITE
+
+PUBLIC_NAME = f"mail.{DNS_DOMAIN}"
+(SECOND,) = PROXIED.client_access
+SECOND_HOST = f"{SECOND.lower()}.{DNS_DOMAIN}"
+FIRST_HOST = f"cas1.{DNS_DOMAIN}"
+USER = PROXIED_SITE
+_FIRST_ADDRESS, _SECOND_ADDRESS, _BACK_END_ADDRESS = "127.0.0.43", "127.0.0.44", "127.0.0.45"
+_HTTPS = {"https": {"protocol": "http", "tls": "implicit"}}
+_PEERS = {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True}}
+
+
+@define(eq=False)
+class CasStage:
+    """Nothing is started but the domain; `close` ends what was started.
+
+    By `secret` the first server proves what it is with a secret, else by a certificate.
+    """
+
+    site: Site
+    secret: bool = False
+    folder: Path = field(init=False)
+    back_end: NamedServers = field(init=False)
+    second: ExFront = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.folder = temporary_folder("cas")
+        authority = self.site.authority
+        page = "user=$http_x_forwarded_user host=$host"
+        self.back_end = NamedServers(_BACK_END_ADDRESS, self.folder, authority, {SECOND: SECOND_HOST}, page=page)
+        header = {"identity": "header", "header_servers": [SECOND]}
+        self.second = self.front(
+            _SECOND_ADDRESS, PROXIED.name, self._peers(), [self.back_end.section(SECOND)], SECOND_HOST, _PEERS, header
+        )
+
+    def first(self, at: Address, host: str = SECOND_HOST, **changes: Any) -> ExFront:
+        """A first server that finds the second one at `at`, where `host` is what its certificate must bear."""
+        section = {"name": SECOND, "host": host, "address": at[0], "http": at[1], "http_tls": "implicit", "imap4": 0,
+                   "pop3": 0}  # fmt: skip
+        proxy = {"secret_file": self._secret_file()} if self.secret else {"certificate": self._certificate(FIRST_HOST)}
+        return self.front(
+            _FIRST_ADDRESS, OWN.name, {"proxy": proxy, **changes}, [section], PUBLIC_NAME, _HTTPS, {}
+        )  # fmt: skip
+
+    def front(
+        self, address: str, site: str, more: Mapping[str, Any], servers: list[dict[str, Any]], name: str,
+        listeners: Mapping[str, Any], directory: Mapping[str, Any],
+    ) -> ExFront:  # fmt: skip
+        """A front end in that site of the domain."""
+        samba, authority = self.site.samba, str(self.site.authority.ca_file)
+        settings = {
+            "directory": {
+                "servers": [samba.tls_url], "base": BASE, "bind_dn": samba.bind_dn, "ca_file": authority,
+                "bind_password_file": str(samba.password_file()), "site": site,
+            },
+            "back_ends": {"networks": ["127.0.0.0/8"], "ca_file": authority},
+            "tls": {"certificate": self._certificate(name)},
+            "limits": {"http_back_end_idle_time": 1.0, "back_end_connect_time": 3.0, "drain_time": 2.0},
+            "server": servers,
+            "virtual_site": [{"name": "mail", "public_name": name, "virtual_directory": [
+                {"path": "/owa", "application": "owa", **directory},
+            ]}],
+            **more,
+        }  # fmt: skip
+        return ExFront(temporary_folder("front"), settings, listeners, address)
+
+    def start(self) -> None:
+        """The second server and its back end."""
+        self.back_end.start()
+        self.second.start()
+
+    def ask(
+        self, front: ExFront, method: str = "GET", path: str = "/owa/", body: bytes | None = None,
+        host: str = PUBLIC_NAME, headers: Mapping[str, str] | None = None, certificate: str = "",
+    ) -> Page:  # fmt: skip
+        """One request of the user on a TLS connection of its own; `headers` in place of his log-on."""
+        context = ssl.create_default_context(cafile=str(self.site.authority.ca_file))
+        context.check_hostname = False  # the name is the one in Host
+        if certificate:
+            context.load_cert_chain(certificate)
+        said = basic(USER.principal, USER.secret) if headers is None else dict(headers)
+        with closing(http.client.HTTPSConnection(*front.at("https"), timeout=20, context=context)) as connection:
+            connection.request(method, path, body=body, headers={"Host": host, **said})
+            answer = connection.getresponse()
+            return Page(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+    def certificate(self, name: str) -> str:
+        """The file of a certificate, with its key."""
+        return self._certificate(name)
+
+    def close(self) -> None:
+        """End both."""
+        self.second.daemon.kill()
+        self.back_end.kill()
+
+    def _peers(self) -> dict[str, Any]:
+        if self.secret:
+            return {"proxy": {"secret_file": self._secret_file(), "peer_networks": ["127.0.0.0/24"]}}
+        return {"proxy": {"peer_ca_file": str(self.site.authority.ca_file), "peer_names": [FIRST_HOST]}}
+
+    def _certificate(self, name: str) -> str:
+        file = self.site.authority.folder / f"{name}.pem"
+        return str(file if file.exists() else self.site.authority.issue(name))
+
+    def _secret_file(self) -> str:
+        file = self.folder / "proxy.secret"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text("a-secret-of-both-servers\n")
+        return str(file)
