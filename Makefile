@@ -45,6 +45,7 @@ screenshots: $(VENV)/.installed-test servers
 docs: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.catalogue
 	$(BIN)/python -m tests.explained
+	$(BIN)/python -m tests.cas_page
 
 servers:
 	@.ci/need $(SERVERS)

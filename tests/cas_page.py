@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.cas_stage import SECOND_HOST, CasStage
+from tests.support.cas_stage import SECOND_HOST, CasStage, run
 from tests.support.process import Address, free_port
 from tests.support.samba import new_site
 
@@ -27,10 +27,10 @@ _HEAD = """\
 From one Client Access server to another
 ========================================
 
-Where a user's mailbox is in a site without an address of its own in the Internet, the first Client Access server proxies
-to a second one there (*How Exchange Server 2007 CAS Proxying works for Outlook Web Access*, step 5). Below is one such
-run, octet for octet: the user's browser asked the first exfront for ``/owa/``, and the two exfronts, each in its own
-site of one Samba domain, said this to each other over TLS. ``make docs`` writes this page anew.
+Where a user's mailbox is in a site without an address of its own in the Internet, the first Client Access server
+proxies to a second one there (*How Exchange Server 2007 CAS Proxying works for Outlook Web Access*, step 5). Below is
+one such run, octet for octet: the user's client asked the first exfront for ``/owa/``, and the two exfronts, each in
+its own site of one Samba domain, said this to each other over TLS. ``make docs`` writes this page anew.
 
 The first server says who the user is, by his SID, and what it is itself, here by a secret (``[proxy]``). The second one
 does not know the user (441). It is told (``proxyLogon.owa``, the serialized security context), takes that (241), and is
@@ -99,7 +99,7 @@ def page() -> str:
     first = stage.first(recorder.at)
     try:
         stage.start()
-        first.start()
+        run(first)
         answer = stage.ask(first)
         if answer.status != 200:
             raise AssertionError(f"{answer.status} {answer.body!r}")

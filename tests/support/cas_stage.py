@@ -15,7 +15,7 @@ from tests.support.cas_sites import OWN, PROXIED
 from tests.support.clients import Page, basic
 from tests.support.exfront import ExFront
 from tests.support.named_servers import NamedServers
-from tests.support.process import Address, temporary_folder
+from tests.support.process import Address, temporary_folder, wait_until
 from tests.support.samba import Site
 from tests.support.samba_data import BASE, DNS_DOMAIN, PROXIED_SITE
 
@@ -25,8 +25,16 @@ SECOND_HOST = f"{SECOND.lower()}.{DNS_DOMAIN}"
 FIRST_HOST = f"cas1.{DNS_DOMAIN}"
 USER = PROXIED_SITE
 _FIRST_ADDRESS, _SECOND_ADDRESS, _BACK_END_ADDRESS = "127.0.0.43", "127.0.0.44", "127.0.0.45"
+_KNOWS = "topology of "
 _HTTPS = {"https": {"protocol": "http", "tls": "implicit"}}
 _PEERS = {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True}}
+
+
+def run(front: ExFront) -> None:
+    """Start it, and wait until it knows the servers: before that no mailbox is of Exchange 2007."""
+    before = front.server_log().count(_KNOWS)
+    front.start()
+    wait_until(lambda: front.server_log().count(_KNOWS) > before, "the topology")
 
 
 @define(eq=False)
@@ -63,9 +71,9 @@ class CasStage:
 
     def front(
         self, address: str, site: str, more: Mapping[str, Any], servers: list[dict[str, Any]], name: str,
-        listeners: Mapping[str, Any], directory: Mapping[str, Any],
+        listeners: Mapping[str, Any], directory: Mapping[str, Any], shown: str = "",
     ) -> ExFront:  # fmt: skip
-        """A front end in that site of the domain."""
+        """A front end in that site of the domain; its certificate is for `shown`, or for its `name`."""
         samba, authority = self.site.samba, str(self.site.authority.ca_file)
         settings = {
             "directory": {
@@ -73,7 +81,7 @@ class CasStage:
                 "bind_password_file": str(samba.password_file()), "site": site,
             },
             "back_ends": {"networks": ["127.0.0.0/8"], "ca_file": authority},
-            "tls": {"certificate": self._certificate(name)},
+            "tls": {"certificate": self._certificate(shown or name)},
             "limits": {"http_back_end_idle_time": 1.0, "back_end_connect_time": 3.0, "drain_time": 2.0},
             "server": servers,
             "virtual_site": [{"name": "mail", "public_name": name, "virtual_directory": [
@@ -86,7 +94,7 @@ class CasStage:
     def start(self) -> None:
         """The second server and its back end."""
         self.back_end.start()
-        self.second.start()
+        run(self.second)
 
     def ask(
         self, front: ExFront, method: str = "GET", path: str = "/owa/", body: bytes | None = None,
