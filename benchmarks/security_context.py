@@ -1,0 +1,109 @@
+"""Serialized security contexts of 200 groups: CPU time to build and to read one, memory of 10,000 users.
+
+Run: python -m benchmarks.security_context. The peer is ElementTree, which builds the same document
+from the same texts. Memory is what tracemalloc counts between before and after; each user has 200 groups of his own
+choice among 5,000 groups of a domain.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tracemalloc
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from benchmarks.measure import compare
+from exfront.auth.contexts import Contexts
+from exfront.directory.entry import Entry
+from exfront.directory.token_groups import TokenGroups
+from exfront.topology import Mailbox
+from exfront.web.cas_proxy import serialized
+from exfront.wire.security_context import read
+from exfront.wire.sid import PackedSids, sid_octets
+
+_GROUPS, _USERS, _CONTEXTS = 200, 10_000, 2_000
+_DOMAIN = "S-1-5-21-2127521184-1604012920-1887927527"
+_MOST_MEMORY = 40  # MB
+
+
+def _account(number: int) -> Mailbox:
+    return Mailbox(f"cn=u{number}", f"{number:032x}", f"user{number}", sid=f"{_DOMAIN}-{number}")
+
+
+def _sids(chance: random.Random) -> list[str]:
+    return [f"{_DOMAIN}-{rid}" for rid in chance.sample(range(1000, 6000), _GROUPS)]
+
+
+def _packed(chance: random.Random) -> PackedSids:
+    return PackedSids.pack(map(sid_octets, _sids(chance)))
+
+
+def _elements(account: Mailbox, sids: list[str]) -> bytes:
+    root = ElementTree.Element("r", {"at": "Basic", "ln": account.account_name})
+    ElementTree.SubElement(root, "s").text = account.sid
+    for sid in sids:
+        ElementTree.SubElement(root, "s", {"a": "7", "t": "1"}).text = sid
+    return ElementTree.tostring(root)
+
+
+def _many(once: Callable[[], object]) -> Callable[[], float]:
+    def work() -> float:
+        for _ in range(_CONTEXTS):
+            once()
+        return float(_CONTEXTS)
+
+    return work
+
+
+def _megabytes(fill: Callable[[], object]) -> float:
+    tracemalloc.start()
+    held = fill()
+    octets, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del held
+    return octets / 1e6
+
+
+def _received() -> Contexts:
+    chance, contexts = random.Random(1), Contexts(lambda: 0.0)
+    for number in range(_USERS):
+        account = _account(number)
+        contexts.keep(read(serialized(account, account.account_name, _packed(chance))))
+    return contexts
+
+
+def _looked_up() -> TokenGroups:
+    chance = random.Random(1)
+
+    async def answer(name: str, attributes: tuple[str, ...]) -> Entry:
+        return Entry(name, {"tokengroups": tuple(map(sid_octets, _sids(chance)))})
+
+    groups = TokenGroups(answer, lambda: 0.0)
+    for number in range(_USERS):
+        groups.of(_account(number))
+    return groups
+
+
+def main() -> None:
+    """Print the tables. Raises AssertionError where a figure is over what the project promises."""
+    chance = random.Random(1)
+    account, packed, texts = _account(1), _packed(chance), _sids(chance)
+    octets = serialized(account, "DOMAIN\\user", packed)
+    compare(
+        f"A context of {_GROUPS} groups, {len(octets)} octets", "µs",
+        {
+            "build from the cache": (os.getpid(), _many(lambda: serialized(account, "DOMAIN\\user", packed))),
+            "read": (os.getpid(), _many(lambda: read(octets))),
+            "ElementTree builds it": (os.getpid(), _many(lambda: _elements(account, texts))),
+        },
+        "ElementTree builds it", scale=1e6,
+    )  # fmt: skip
+    for name, fill in (("received contexts", _received), ("looked-up tokenGroups", _looked_up)):
+        megabytes = _megabytes(fill)
+        print(f"{_USERS} {name}, {_GROUPS} groups each: {megabytes:.1f} MB (at most {_MOST_MEMORY})")
+        assert megabytes <= _MOST_MEMORY, name
+
+
+if __name__ == "__main__":
+    main()
