@@ -3,7 +3,7 @@
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
 # make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew
-# make docs    write docs/tests.rst and docs/explain.rst anew
+# make docs    write docs/tests.rst, docs/explain.rst and docs/cas-proxy.rst anew
 # make screenshots  take the pictures in docs/screenshots anew
 # make clean   remove what these made
 

@@ -19,11 +19,12 @@ from exfront.directory.entry import Entry
 from exfront.directory.token_groups import TokenGroups
 from exfront.topology import Mailbox
 from exfront.web.cas_proxy import serialized
-from exfront.wire.security_context import read
+from exfront.wire.security_context import Group, SecurityContext, read
 from exfront.wire.sid import PackedSids, sid_octets
 
 _GROUPS, _USERS, _CONTEXTS = 200, 10_000, 2_000
 _DOMAIN = "S-1-5-21-2127521184-1604012920-1887927527"
+_OCTETS = sid_octets(f"{_DOMAIN}-0")[:-4]
 _MOST_MEMORY = 40  # MB
 
 
@@ -68,8 +69,9 @@ def _megabytes(fill: Callable[[], object]) -> float:
 def _received() -> Contexts:
     chance, contexts = random.Random(1), Contexts(lambda: 0.0)
     for number in range(_USERS):
-        account = _account(number)
-        contexts.keep(read(serialized(account, account.account_name, _packed(chance))))
+        user = _account(number)
+        groups = tuple(map(Group, _sids(chance)))
+        contexts.keep(SecurityContext(user.sid, user.account_name, "Basic", groups))
     return contexts
 
 
@@ -77,7 +79,8 @@ def _looked_up() -> TokenGroups:
     chance = random.Random(1)
 
     async def answer(name: str, attributes: tuple[str, ...]) -> Entry:
-        return Entry(name, {"tokengroups": tuple(map(sid_octets, _sids(chance)))})
+        members = tuple(_OCTETS + rid.to_bytes(4, "little") for rid in chance.sample(range(1000, 6000), _GROUPS))
+        return Entry(name, {"tokengroups": members})
 
     groups = TokenGroups(answer, lambda: 0.0)
     for number in range(_USERS):

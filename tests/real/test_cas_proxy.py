@@ -106,17 +106,13 @@ class TwoExFrontsTests(_Case):
 
     def test_two_that_point_at_each_other(self) -> None:
         """S-ROUTE-5: 508 at once. Each takes the other one's site for the mailbox's."""
-        proxy = {
-            "certificate": self.stage.certificate(FIRST_HOST), "peer_names": [FIRST_HOST],
-            "peer_ca_file": str(self.stage.site.authority.ca_file),
-        }  # fmt: skip
-        listener = {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True}}
+        proxy = {"certificate": self.stage.certificate(FIRST_HOST), "peer_names": [FIRST_HOST]}
         fronts: list[ExFront] = []
         for address, other in (("127.0.0.46", "127.0.0.47"), ("127.0.0.47", "127.0.0.46")):
             server = {"name": SECOND, "host": SECOND_HOST, "address": other, "http": 1, "http_tls": "implicit",
                       "imap4": 0, "pop3": 0}  # fmt: skip
             front = self.stage.front(
-                address, OWN.name, {"proxy": proxy}, [server], PUBLIC_NAME, listener, {}, SECOND_HOST
+                address, OWN.name, {"proxy": proxy}, [server], PUBLIC_NAME, self.stage.peers(), {}, SECOND_HOST
             )
             self.addCleanup(front.daemon.kill)
             fronts.append(front)

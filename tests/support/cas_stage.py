@@ -27,7 +27,6 @@ USER = PROXIED_SITE
 _FIRST_ADDRESS, _SECOND_ADDRESS, _BACK_END_ADDRESS = "127.0.0.43", "127.0.0.44", "127.0.0.45"
 _KNOWS = "topology of "
 _HTTPS = {"https": {"protocol": "http", "tls": "implicit"}}
-_PEERS = {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True}}
 
 
 def run(front: ExFront) -> None:
@@ -57,7 +56,13 @@ class CasStage:
         self.back_end = NamedServers(_BACK_END_ADDRESS, self.folder, authority, {SECOND: SECOND_HOST}, page=page)
         header = {"identity": "header", "header_servers": [SECOND]}
         self.second = self.front(
-            _SECOND_ADDRESS, PROXIED.name, self._peers(), [self.back_end.section(SECOND)], SECOND_HOST, _PEERS, header
+            _SECOND_ADDRESS,
+            PROXIED.name,
+            {"proxy": self._proxy()},
+            [self.back_end.section(SECOND)],
+            SECOND_HOST,
+            self.peers(),
+            header,
         )
 
     def first(self, at: Address, host: str = SECOND_HOST, **changes: Any) -> ExFront:
@@ -120,10 +125,15 @@ class CasStage:
         self.second.daemon.kill()
         self.back_end.kill()
 
-    def _peers(self) -> dict[str, Any]:
+    def peers(self) -> dict[str, Any]:
+        """A listener for Client Access servers."""
+        more = {} if self.secret else {"client_ca_file": str(self.site.authority.ca_file)}
+        return {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True, **more}}
+
+    def _proxy(self) -> dict[str, Any]:
         if self.secret:
-            return {"proxy": {"secret_file": self._secret_file(), "peer_networks": ["127.0.0.0/24"]}}
-        return {"proxy": {"peer_ca_file": str(self.site.authority.ca_file), "peer_names": [FIRST_HOST]}}
+            return {"secret_file": self._secret_file(), "peer_networks": ["127.0.0.0/24"]}
+        return {"peer_names": [FIRST_HOST]}
 
     def _certificate(self, name: str) -> str:
         file = self.site.authority.folder / f"{name}.pem"
