@@ -121,8 +121,6 @@ def _shown(turns: list[tuple[bool, bytes]]) -> Iterator[str]:
     for is_request, octets in joined:
         yield f"\nThe {'first' if is_request else 'second'} server\n\n.. code-block:: http\n\n"
         head, _, body = _masked(octets).partition("\r\n\r\n")
-        if "441" in head.partition("\r\n")[0]:
-            body = f"(a page of {len(body)} octets)"
         yield (
             textwrap.indent(head.replace("\r\n", "\n") + "\n\n" + body.replace("><s", ">\n<s"), "    ").rstrip() + "\n"
         )

@@ -16,6 +16,7 @@ from exfront.reasons import (
     BAD_INPUT,
     CERTIFICATE_NEEDED,
     CLIENT_TIMEOUT,
+    CSC_NEEDED,
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
     MISDIRECTED,
@@ -121,6 +122,8 @@ class Request:
         if reason in (BAD_INPUT, CLIENT_TIMEOUT):
             self.answer.keep_alive = False
             self._local(status, error_text(status, reason, session))
+        elif reason is CSC_NEEDED:  # nobody reads that
+            self._local(status, Page((), b""))
         elif status == logon.FORM_STATUS and self._directory is not None:
             self.record.schemes_offered = "forms"
             self._reply(logon.ask(refused, self.context, self.head, self._site, self._directory, self._client))

@@ -60,7 +60,7 @@ class LogOnTests(PeerCase):
     def test_441_then_241_then_the_page(self) -> None:
         """2007 OWA step 5, and the back end sees the user (S-ROUTE-3)."""
         answer = self.talk.ask(b"GET /owa/", _SECRET, asks_for(_SID))
-        self.assertEqual(answer.status, 441)
+        self.assertEqual((answer.status, answer.body), (441, b""))
         self.assertEqual(self.talk.world.dialer.dialled, [])
         answer = self.log_on(context(), _SECRET, asks_for(_SID))
         self.assertEqual((answer.status, answer.body), (241, b""))

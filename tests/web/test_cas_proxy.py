@@ -263,6 +263,7 @@ class LoopTests(CasCase):
         self.assertEqual(read_answer.status, status)
         self.assertIn(code, read_answer.body)
         self.assertIn(b"Client Access servers in the target", read_answer.body)
+        answer = answer.replace(self.talk.session.id.encode(), b"")  # which may hold any digits
         for word in (b"441", b"241", b"dallas", _SID.encode(), b"hush"):
             self.assertNotIn(word, answer)
 
