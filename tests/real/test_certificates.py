@@ -87,8 +87,7 @@ class CertificateTests(SynchronousTestCase):
             os.replace(wrong, self.mail)
             wait_until(lambda: "certificates not loaded" in self.front.server_log(), "the bad set is told")
             self.assertEqual(self.ask(PUBLIC_NAME, PUBLIC_NAME), 200)
-            renewed = self.mail.with_name("renewed")
-            shutil.copy(self.site.authority.issue(PUBLIC_NAME, [EXFRONT_ADDRESS]), renewed)
+            renewed = self.site.authority.issue(PUBLIC_NAME, [EXFRONT_ADDRESS], folder=self.mail.parent)
             os.replace(renewed, self.mail)
             wait_until(lambda: "certificates loaded" in self.front.server_log(), "the new one is loaded")
             with self.connected("imaps", PUBLIC_NAME) as connection:

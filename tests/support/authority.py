@@ -28,11 +28,16 @@ class Authority:
         self._certificate = builder.sign(self._key, hashes.SHA256())
         self.ca_file.write_bytes(_pem(self._certificate))
 
-    def issue(self, name: str, addresses: Sequence[str] = (), expired: bool = False) -> Path:
-        """A PEM file with the key, the certificate for `name` and `addresses`, and the authority's own."""
+    def issue(
+        self, name: str, addresses: Sequence[str] = (), expired: bool = False, folder: Path | None = None
+    ) -> Path:
+        """A PEM file with the key, the certificate for `name` and `addresses`, and the authority's own.
+
+        It takes the place of an older one of this name in `folder`, which is the authority's if not given.
+        """
         names: list[x509.GeneralName] = [x509.DNSName(name)]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        return self._issue(name, names, expired)
+        return self._issue(name, names, expired, folder)
 
     def issue_client(self, name: str, upn: str = "", address: str = "", expired: bool = False) -> Path:
         """The same for a person: the subject is `name`, and what else is given stands in subjectAltName."""
@@ -44,7 +49,7 @@ class Authority:
             names.append(x509.RFC822Name(address))
         return self._issue(name, names, expired)
 
-    def _issue(self, name: str, names: list[x509.GeneralName], expired: bool) -> Path:
+    def _issue(self, name: str, names: list[x509.GeneralName], expired: bool, folder: Path | None = None) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_x509_name(name), self._name, key.public_key(), expired=expired)
         if names:
@@ -53,7 +58,7 @@ class Authority:
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        file = self.folder / f"{name}{'-expired' if expired else ''}.pem"
+        file = (folder or self.folder) / f"{name}{'-expired' if expired else ''}.pem"
         file.touch(mode=0o600)
         file.write_bytes(secret + _pem(certificate) + _pem(self._certificate))
         return file
