@@ -173,11 +173,10 @@ class ProbeTests(_Case):
             ),
             back_end_probe_period=0.3,
         )  # fmt: skip
+        probed = {"imap4": "ok", "pop3": "ok", "public": "ok", "owa": "failed"}
+        wait_until(lambda: {row["application"]: row["probe"] for row in self.ask("backends")} == probed, str(probed))
         self.wait_for(imap4="healthy", pop3="healthy", public="healthy", owa="degraded")
         rows = {row["application"]: row for row in self.ask("backends")}
-        self.assertEqual({name: row["probe"] for name, row in rows.items()}, {
-            "imap4": "ok", "pop3": "ok", "public": "ok", "owa": "failed",
-        })  # fmt: skip
         self.assertIn("status=404 path=/no-such-page", rows["owa"]["error"])
         self.assertEqual({row["requests"] for row in rows.values()}, {0})
         self.addCleanup(chicago.start)
