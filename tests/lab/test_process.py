@@ -38,6 +38,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(self.lab.daemon.stop(by=signal.SIGTERM), 0)
         log = self.lab.daemon.log_text()
         self.assertNotIn("Traceback", log)
+        self.assertNotIn("#warn]", log)
         self.assertEqual(log.count("espresso-11"), 3)  # among the users and in two commands; in no line of the log
 
     def test_a_session_that_stays_does_not_hold_up_the_end(self) -> None:
