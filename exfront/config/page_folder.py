@@ -1,6 +1,7 @@
 """The folder of pages: templates, and a catalogue of texts for each language; read whole, and checked, at the start.
 
-A template is HTML in which ``$name`` stands for a value or a text of the catalogue (Python's `string.Template`).
+A template is HTML in which ``$name`` stands for a value or a text of the catalogue (Python's `string.Template`), and
+``$style`` for what is in ``style.css``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from attrs import frozen
 _OCTETS = 256 * 1024  # of a file; far more than any page
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})?\Z")
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_SHARED = "$style"  # a style element's content that several templates have in common
 
 # What exfront puts in, beside the texts of the catalogue; each must stand in its template.
 VALUES: Mapping[str, frozenset[str]] = {
@@ -66,12 +68,16 @@ class PageFolder:
 
 def read_folder(folder: Path) -> PageFolder:
     """What lies in `folder`. Raises `BadPages`."""
-    texts = {name: _text(folder / name) for name in VALUES}
+    texts = {name: _with_style(_text(folder / name), folder) for name in VALUES}
     catalogues = {file.stem: _catalogue(file) for file in sorted(folder.glob("*.toml"))}
     if "en" not in catalogues:
         raise BadPages("no en.toml, the language of who names no other")
     templates = {name: _template(name, text) for name, text in texts.items()}
     return PageFolder(templates, catalogues, {name: _styles(text) for name, text in texts.items()})
+
+
+def _with_style(text: str, folder: Path) -> str:
+    return text.replace(_SHARED, _text(folder / "style.css")) if _SHARED in text else text
 
 
 def _text(file: Path) -> str:

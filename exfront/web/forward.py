@@ -24,10 +24,9 @@ from exfront.reasons import (
     CSC_LOOP,
     FORM_REVOKED,
     NEXT_HOP_REFUSED,
-    NTLM_NOT_ON_DESTINATION,
     Refused,
 )
-from exfront.web import headers, schemes
+from exfront.web import challenges, headers, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
@@ -37,16 +36,13 @@ from exfront.web.cas_proxy import NEED_IDENTITY
 from exfront.web.context import ClientContext
 from exfront.web.form_sessions import FormUse
 from exfront.web.gathered import gather
-from exfront.web.integrated import not_there
 from exfront.web.proxy import Exchange
 from exfront.web.route import Route
 from exfront.web.routes import INTEGRATED, log_on, own_url, place_of, route_of
-from exfront.wire import basic
-from exfront.wire.http1.events import Headers, Length, RequestHead, ResponseHead
+from exfront.wire.http1.events import Length, RequestHead, ResponseHead
 from exfront.wire.http1.write import field_lines
 
 _UNAUTHORIZED = 401
-_BASIC = frozenset({b"basic"})
 _CONNECTIONS = Factory.forProtocol(BackEndConnection)
 _STATUSES = {status: str(status) for status in range(100, 600)}
 
@@ -279,40 +275,12 @@ class Forward:
             if route.form is not None:
                 head = headers.not_stored(head)
             return headers.to_client(head, route.urls) + route.case.cookie
-        self._note_refusal(head)
-        head, challenge = self._challenges(head)
-        lines = headers.to_client(head, route.urls) + field_lines(challenge)
-        schemes.note(record, self.head.get(b"authorization"), (*head.headers, *challenge))
+        authorization = self.head.get(b"authorization")
+        challenges.note_refusal(record, route, authorization, head)
+        head, own = challenges.for_client(head, route.case, self.context.settings.authentication.realm)
+        lines = headers.to_client(head, route.urls) + field_lines(own)
+        schemes.note(record, authorization, (*head.headers, *own))
         return lines + self._bound(head)
-
-    def _note_refusal(self, head: ResponseHead) -> None:
-        """What a 401 says of exfront's own log-on there, or that the client's cannot be one."""
-        record, route = self.record, self.route
-        if route.case.identity.account is not None:
-            record.refuse(BACK_END_AUTH_MISMATCH)
-        elif self._is_ntlm() and not headers.asks_for_connection_logon(head):
-            record.refuse(NTLM_NOT_ON_DESTINATION, not_there(route.relay.server.name))
-
-    def _is_ntlm(self) -> bool:
-        return schemes.logs_connection_on(self.head.get(b"authorization"))
-
-    def _challenges(self, head: ResponseHead) -> tuple[ResponseHead, Headers]:
-        """Of a 401: what of the back end's challenges is for the client, and our own.
-
-        Those that it makes to a user whom we have proven are for us. A connection is logged on only where it is the
-        user's own, which one of a proxy is not (S-HTTP-34).
-        """
-        methods, route = self.route.case.directory.section.authentication, self.route
-        own: Headers = ()
-        if "basic" in methods:
-            own = ((b"WWW-Authenticate", basic.challenge(self.context.settings.authentication.realm)),)
-        if route.case.identity.account is not None:
-            return headers.without_challenges(head), own
-        if own or "passthrough" in methods:
-            head = headers.without_challenges(head, _BASIC)
-        if route.case.client.proxied:
-            head = headers.without_challenges(head, headers.CONNECTION_SCHEMES)
-        return head, own
 
     def _bound(self, head: ResponseHead) -> bytes:
         """A challenge that logs the connection on makes it this client connection's own (S-HTTP-33, S-HTTP-34)."""

@@ -37,15 +37,22 @@ class FolderTests(SynchronousTestCase):
     def test_a_copy_can_be_restyled(self) -> None:
         """Another heading, another style, another language: shown, and allowed by the policy."""
         self.change("logon.html", "<h1>$logon_title</h1>", "<h1>Fourth Coffee</h1><p>$$5</p>")
-        self.change("logon.html", "--main: #0b5a8f", "--main: #800000")
+        self.change("style.css", "--main: #0b5a8f", "--main: #800000")
         shutil.copy(self.folder / "en.toml", self.folder / "pt-br.toml")
         self.change("pt-br.toml", 'log_on = "Log on"', 'log_on = "Entrar"')
         page = Pages(read_folder(self.folder)).logon("/owa/auth.owa", "/owa/", "", "id", b"pt-BR")
-        for text in (b"Fourth Coffee", b"$5", b">Entrar<"):
+        for text in (b"Fourth Coffee", b"$5", b">Entrar<", b"--main: #800000"):
             self.assertIn(text, page.body)
         ours = pages().logon("/owa/auth.owa", "/owa/", "", "id", None)
         policies = [dict(each.headers)[b"Content-Security-Policy"] for each in (page, ours)]
         self.assertNotEqual(*policies)
+
+    def test_the_style_of_all_pages_is_in_one_file(self) -> None:
+        (self.folder / "style.css").unlink()
+        self.assertRegex(self.bad(), r"\Astyle.css cannot be read: ")
+        for name in ("error", "link", "logoff", "logon"):
+            self.change(f"{name}.html", "$style", "")
+        read_folder(self.folder)
 
     def test_texts_are_escaped(self) -> None:
         """S-HTTP-39: a catalogue is text and no HTML."""
@@ -94,7 +101,7 @@ class FolderTests(SynchronousTestCase):
 
     def test_what_is_written_can_be_read_by_everybody(self) -> None:
         """WCAG 2.1, 1.4.3 and 1.4.11: text 4.5 to 1, borders and the button's ground 3 to 1; by day and by night."""
-        style = (OWN / "logon.html").read_text("utf-8").partition("</style>")[0]
+        style = (OWN / "style.css").read_text("utf-8")
         day, night = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in style.split("@media")[:2])
         for colours in (day, {**day, **night}):
             for ink, ground, least in (
