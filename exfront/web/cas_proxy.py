@@ -10,21 +10,28 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from exfront import __version__
+from exfront import __version__, limits
 from exfront.config.proxy import ProxySection
 from exfront.decision import Relay
 from exfront.directory.single_flight import SingleFlight
 from exfront.interfaces import IBackEndDialer
-from exfront.reasons import BACK_END_RESET, CONTEXT_NOT_POSSIBLE, CSC_LOG_ON_REFUSED, CSC_LOOP, Refused
+from exfront.reasons import (
+    BACK_END_ANSWER_TIMEOUT,
+    BACK_END_RESET,
+    CONTEXT_NOT_POSSIBLE,
+    CSC_LOG_ON_REFUSED,
+    CSC_LOOP,
+    Refused,
+)
 from exfront.secret import Secret
 from exfront.topology import Mailbox
 from exfront.web.back_end import BackEndConnection, ConnectionKey
 from exfront.web.cas_cookies import CasSession, CasSessions
-from exfront.web.cas_log_on import Answered, CasLogOn
+from exfront.web.own_request import OwnRequest
 from exfront.web.pool import Pool
 from exfront.wire.http1.events import Headers, Length, ResponseHead
 from exfront.wire.http1.write import request_head
@@ -98,17 +105,17 @@ class CasProxy:
         fields = self.fields(account, relay, url)
         context = serialized(account, logon_name(account, self.domain(account)), await self.groups(account))
         octets = log_on_request(relay, fields, context)
-        answered = await self._ask(relay, key, octets)
-        status = answered.head.status
+        head = await self._ask(relay, key, octets)
+        status = head.status
         if status in _REFUSED:
             raise Refused(CSC_LOG_ON_REFUSED, f"server={relay.server.name} proxyLogon.owa={status}")
         if status != CONTEXT_ACCEPTED:
             raise Refused(CSC_LOOP, f"server={relay.server.name} proxyLogon.owa={status}")
         session = self.session(account, relay)
         session.log_ons += 1
-        self.take_cookies(session, answered.head)
+        self.take_cookies(session, head)
 
-    async def _ask(self, relay: Relay, key: ConnectionKey, octets: bytes) -> Answered:
+    async def _ask(self, relay: Relay, key: ConnectionKey, octets: bytes) -> ResponseHead:
         """A kept connection may have died: the same log-on may be said twice."""
         kept = self.pool.take(key)
         if kept is not None:
@@ -122,11 +129,23 @@ class CasProxy:
         connection.key = key
         return await self._send(connection, octets)
 
-    async def _send(self, connection: BackEndConnection, octets: bytes) -> Answered:
-        answered = await CasLogOn(connection, self.clock).send(octets)
-        if answered.reusable:
+    async def _send(self, connection: BackEndConnection, octets: bytes) -> ResponseHead:
+        asked = OwnRequest(connection, BACK_END_RESET, waits=False)
+        too_late = partial(asked.fail, BACK_END_ANSWER_TIMEOUT, "within a proxy log-on")
+        timer = self.clock.callLater(limits.CAS_LOG_ON_TIME, too_late)
+        try:
+            head = await asked.ask(b"POST", octets)
+        except (Refused, CancelledError):
+            connection.abort()
+            raise
+        finally:
+            if timer.active():
+                timer.cancel()
+        if asked.whole and head.keep_alive and connection.alive:
             self.pool.keep(connection)
-        return answered
+        else:
+            connection.abort()
+        return head
 
 
 def host_of(relay: Relay) -> bytes:

@@ -17,7 +17,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from exfront import limits
 from exfront.auth.next_hop import NextHops, Place, choose
 from exfront.auth.ntlm import BadChallenge, NtlmLogOn
 from exfront.reasons import (
@@ -27,21 +26,19 @@ from exfront.reasons import (
     BACK_END_PROTOCOL,
     NEXT_HOP_REFUSED,
     NTLM_NOT_ON_DESTINATION,
-    Reason,
     Refused,
 )
 from exfront.secret import Secret
 from exfront.topology import Scheme
 from exfront.web import schemes
 from exfront.web.back_end import BackEndConnection
-from exfront.wire.http1.events import Data, End, Headers, Length, Malformed, ResponseHead, Truncated
+from exfront.web.own_request import OwnRequest
+from exfront.wire.http1.events import Headers, Length, ResponseHead
 from exfront.wire.http1.write import request_head
 
 _UNAUTHORIZED = 401
-_FIRST_FINAL = 200
 _FIRST_ERROR = 400
 _FIRST_FAULT = 500
-_SWITCHING_PROTOCOLS = 101
 _METHODS = (b"OPTIONS", b"HEAD")  # the second one where a back end answers the first to anybody
 _NO_BODY = Length(0)  # S-HTTP-34
 
@@ -72,7 +69,7 @@ class LogOn:
     clock: IReactorTime
     seconds: float
     status: int = field(default=0, init=False)  # the back end's last one
-    _leg: _Leg | None = field(default=None, init=False)
+    _leg: OwnRequest | None = field(default=None, init=False)
     _turn: Deferred[Callable[[], None]] | None = field(default=None, init=False)
 
     async def run(self) -> bool:
@@ -157,7 +154,7 @@ class LogOn:
         """One request of our own, and its answer."""
         value = b"%b %b" % (_WRITTEN[scheme], base64.b64encode(message))
         fields = (*self.fields, (b"Authorization", value))
-        self._leg = leg = _Leg(self.connection)
+        self._leg = leg = OwnRequest(self.connection, BACK_END_LOGIN_LOST)
         head = await leg.ask(method, request_head(method, self.target, fields, _NO_BODY))
         self.status, self._leg = head.status, None
         if not head.keep_alive or not self.connection.alive:
@@ -194,80 +191,3 @@ def _token(head: ResponseHead, scheme: Scheme) -> bytes | None:
             except binascii.Error:
                 raise Refused(BACK_END_PROTOCOL, "a challenge that is not base64") from None
     return None
-
-
-@define(eq=False)
-class _Leg:
-    """A request of our own on `connection`, and its answer; see `back_end.Listener`. What comes as body is dropped."""
-
-    connection: BackEndConnection
-    _done: Deferred[ResponseHead] = field(factory=Deferred, init=False)
-    _head: ResponseHead | None = field(default=None, init=False)
-    _octets: int = field(default=0, init=False)
-
-    def ask(self, method: bytes, octets: bytes) -> Deferred[ResponseHead]:
-        """Send; fires with the answer's head when the answer is complete. Fails with `Refused`."""
-        if self.connection.alive:
-            self.connection.reader.expect(method)
-            self.connection.begin(self, octets)
-        else:
-            self.fail(BACK_END_LOGIN_LOST, "")
-        return self._done
-
-    def fail(self, reason: Reason, detail: str) -> None:
-        """It is of no use."""
-        if not self._done.called:
-            self.connection.finish()
-            self._done.errback(Failure(Refused(reason, detail)))
-
-    def received(self, data: bytes) -> None:
-        """Octets of the answer."""
-        self.connection.reader.receive(data)
-        self._read()
-
-    def back_end_ended(self, clean: bool) -> None:
-        """No more of them."""
-        self.connection.reader.end(clean=clean)
-        self._read()
-        self.fail(BACK_END_LOGIN_LOST, "")
-
-    def fault(self, failure: Failure) -> None:
-        """A fault of our own."""
-        if not self._done.called:
-            self._done.errback(failure)
-
-    def _read(self) -> None:
-        reader = self.connection.reader
-        while not self._done.called:
-            event = reader.next_event()
-            if event is None:
-                return
-            if isinstance(event, ResponseHead):
-                self._take(event)
-            elif isinstance(event, Data):
-                self._drop(event)
-            elif isinstance(event, End):
-                self._finish()
-            elif isinstance(event, Malformed):
-                self.fail(BACK_END_PROTOCOL, event.text)
-            elif isinstance(event, Truncated):
-                self.fail(BACK_END_LOGIN_LOST, "closed within an answer")
-
-    def _take(self, head: ResponseHead) -> None:
-        if head.status >= _FIRST_FINAL:
-            self._head = head
-        elif head.status == _SWITCHING_PROTOCOLS:
-            self.fail(BACK_END_PROTOCOL, "a 101 that nobody asked for")
-
-    def _drop(self, data: Data) -> None:
-        self._octets += len(data.octets)
-        if self._octets > limits.HTTP_DRAIN_OCTETS:
-            self.fail(BACK_END_PROTOCOL, "too long an answer to a log-on")
-
-    def _finish(self) -> None:
-        assert self._head is not None
-        if self.connection.reader.surplus:
-            self.fail(BACK_END_PROTOCOL, "octets behind an answer")
-            return
-        self.connection.finish()
-        self._done.callback(self._head)
