@@ -10,7 +10,6 @@ CONNECTIONS = 10_000  # S-OPS-4: client connections in all
 CONNECTIONS_PER_ADDRESS = 200  # S-OPS-4: from one IPv4 /32 or IPv6 /64
 DRAIN_TIME = 30.0  # S-OPS-7: what a running request or session gets after SIGTERM
 BYE_SPREAD_TIME = 20.0  # S-OPS-7: IMAP4 clients come back at once, so they are sent away one after the other
-LAB_DRAIN_TIME = 5.0  # a person waits for the lab to end
 LAB_LINE_OCTETS = 64 * 1024  # of a client to the lab's mailbox servers; mbsync lists its UIDs on one line
 LAB_LITERAL_OCTETS = 16 * 1024 * 1024  # a mail with a photograph, held in memory
 

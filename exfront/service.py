@@ -107,23 +107,19 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         settings.directory, settings.limits, reactor, settings.authentication.default_domain, servers=servers
     )
     passwords = LdapBindChecker(settings.directory, settings.limits, reactor, servers)
-    denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
     proxies = tuple(network for listener in settings.listener for network in listener.trusted_proxies)
     proxies += settings.proxy.peer_networks
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
-    allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     transports: Transports = LeanTransports(reactor) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
-    ca_file, shown = str(settings.back_ends.ca_file or ""), settings.proxy.certificate
-    dialer = Dialer(transports, reactor, settings.limits, allowed, back_ends, ca_file, shown)
+    dialer = _dialer(settings, transports, back_ends, reactor)
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     ports = STANDARD_PORTS.union(settings.back_ends.ports)
     topology = TopologyReader(settings.directory, directory.searches, reactor, listed, learn, ports)
     policy = _policy(settings)
     guard = Guard(settings.authentication, reactor.seconds)
-    guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
-    portal = Portal(directory, passwords, denied, guarded, directory.rules)
+    portal = _portal(settings, directory, passwords, guard, reactor)
     world = _world(topology, policy, back_ends, servers)
     steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
     pool = Pool(reactor, settings.limits)
@@ -146,6 +142,20 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         forms,
         _cas(settings, directory, dialer, pool, reactor),
     )
+
+
+def _portal(settings: Settings, directory: Directory, passwords: LdapBindChecker, guard: Guard, reactor: Any) -> Portal:
+    """Who somebody is; exfront's own account in the directory is nobody's."""
+    denied = [dn for dn in (settings.directory.bind_dn, *settings.authentication.deny_users) if dn]
+    guarded = GuardedPasswords(passwords, guard, CredentialCache(settings.authentication, reactor.seconds))
+    return Portal(directory, passwords, denied, guarded, directory.rules)
+
+
+def _dialer(settings: Settings, transports: Transports, back_ends: BackEndTable, reactor: Any) -> Dialer:
+    """How back ends are connected to; never exfront itself."""
+    allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
+    ca_file, shown = str(settings.back_ends.ca_file or ""), settings.proxy.certificate
+    return Dialer(transports, reactor, settings.limits, allowed, back_ends, ca_file, shown)
 
 
 def _cas(settings: Settings, directory: Directory, dialer: Dialer, pool: Pool, reactor: Any) -> Cas:

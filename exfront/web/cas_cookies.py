@@ -12,8 +12,6 @@ from attrs import define, field
 from exfront import limits
 from exfront.wire.http1.events import Headers
 
-_SET_COOKIE = b"set-cookie"
-
 
 @define(eq=False)
 class CasSession:

@@ -16,7 +16,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from exfront import limits
 from exfront.config.load import load
 from exfront.config.settings import Settings
 from exfront.lab.folder import LabFolder
@@ -119,7 +118,7 @@ class StartTests(TestCase):
         folder = LabFolder(Path(self.mktemp()).absolute() / "new")
         folder.fill()
         settings = load(folder.configuration)
-        self.assertEqual(settings.limits.drain_time, limits.LAB_DRAIN_TIME)
+        self.assertEqual(settings.limits.drain_time, 5.0)
         addresses = {f"{listener.protocol} {listener.address} {listener.tls}" for listener in settings.listener}
         self.assertEqual(
             addresses,

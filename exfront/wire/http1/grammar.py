@@ -31,7 +31,6 @@ FORBIDDEN_OCTET = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)|(?<
 _CHUNK = rb"[0-9a-fA-F]{1,16}+[ \t]{0,32}+(?:;" + _FIELD_CONTENT + rb"*+)?"
 CHUNK_LINE = re.compile(_CHUNK + rb"\r\n")
 CHUNK_LINE_BEGUN = re.compile(rb"(?:" + _CHUNK + rb"\r?)?")
-HEXDIGITS = re.compile(rb"[0-9a-fA-F]++")
 
 CONTENT_LENGTH = re.compile(rb"0*+([0-9]{0,19}+)")
 
