@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tests.support.process import Daemon, free_port, program
+from tests.support.process import Daemon, free_port, program, wait_until
 
 _MODULES = (
     "mpm_event", "authn_core", "authz_core", "authz_user", "auth_basic", "ldap", "authnz_ldap", "dir", "mime",
@@ -51,6 +51,11 @@ class Apache:
         argv = [program("apache2", "apache2"), "-DFOREGROUND", "-f", str(configuration)]
         ports = [(address, self.http), (address, self.https)]
         self.daemon = Daemon(argv, folder / "error.log", ports)
+
+    def accesses_since(self, mark: int, fewest: int) -> list[tuple[str, str, int]]:
+        """Those behind the first `mark`, `fewest` at least: Apache writes its log behind the answer."""
+        wait_until(lambda: len(self.accesses()) >= mark + fewest, f"{fewest} lines in Apache's log")
+        return self.accesses()[mark:]
 
     def accesses(self) -> list[tuple[str, str, int]]:
         """User, path and status of each request so far, in order, as Apache's own access log has them."""
