@@ -171,6 +171,8 @@ ID_FIELD_OCTETS = 30
 ID_VALUE_OCTETS = 1024
 ALERT_CHARACTERS = 400  # S-MAIL-9: of a back end's [ALERT]
 TCP_KEEPALIVE = 120  # S-MAIL-12
+PROXY_V1_OCTETS = 107  # S-MAIL-15: the longest line of version 1, with its end
+PROXY_V2_OCTETS = 2 * 1024  # S-MAIL-15: version 2 with its TLVs
 
 # --- HTTP (S-HTTP)
 HTTP_METHOD_OCTETS = 64  # S-HTTP-1: the longest in IANA's registry has 17

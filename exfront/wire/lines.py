@@ -38,6 +38,10 @@ class LineBuffer:
         """Exactly `size` octets; None while there are fewer."""
         return self._take(size) if len(self._held) >= size else None
 
+    def peek(self, size: int) -> bytes:
+        """The first octets, at most `size`; they stay."""
+        return bytes(self._held[:size])
+
     def take_all(self) -> bytes:
         """Whatever is held."""
         return self._take(len(self._held))
