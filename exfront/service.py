@@ -121,7 +121,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     guard = Guard(settings.authentication, reactor.seconds)
     portal = _portal(settings, directory, passwords, guard, reactor)
     world = _world(topology, policy, back_ends, servers)
-    steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor)
+    steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor, topology.known)
     pool = Pool(reactor, settings.limits)
     back_ends.reclaim = pool.reclaim
     cookies = RouteCookies(directory.rules, new_key())

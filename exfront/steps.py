@@ -5,7 +5,7 @@ Mail, web and explain call these. No protocol syntax here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, evolve, field
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
@@ -35,10 +35,14 @@ from exfront.sessions import Session, SessionTable
 from exfront.topology import Mailbox, Protocol, Scheme
 
 
+async def _known_from_the_start() -> None:
+    """For a world that does not come from a directory."""
+
+
 @define(eq=False)
 class Steps:
-    """The steps over built objects; `world` gives what is known of the servers now, `back_ends` counts what is sent
-    to them."""
+    """The steps over built objects; `world` gives what is known of the servers now, `servers_known` waits until that is
+    enough to decide by, `back_ends` counts what is sent to them."""
 
     sessions: SessionTable
     portal: Portal
@@ -47,6 +51,7 @@ class Steps:
     back_ends: BackEndTable
     world: Callable[[], World]
     clock: IReactorTime
+    servers_known: Callable[[], Awaitable[None]] = _known_from_the_start
     next_hops: NextHops = field(init=False)
 
     @next_hops.default
@@ -99,6 +104,7 @@ class Steps:
         """
         began = self.clock.seconds()
         try:
+            await self.servers_known()
             mailbox = await self._locate(record, identity, named, trace)
         finally:
             record.steps["locate"] = self.clock.seconds() - began

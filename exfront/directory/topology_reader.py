@@ -22,7 +22,13 @@ from exfront.directory.filters import AnyOf, Equals, Filter, Search
 from exfront.directory.mail_bindings import STANDARD_PORTS, served
 from exfront.directory.root_dse import ROOT_SEARCH, RootDse
 from exfront.directory.search_connection import Searches
-from exfront.reasons import Refused
+from exfront.reasons import (
+    DIRECTORY_CERTIFICATE,
+    DIRECTORY_DOWN,
+    DIRECTORY_TIMEOUT,
+    SERVICE_BIND_REFUSED,
+    Refused,
+)
 from exfront.topology import Server, Topology
 
 _T = TypeVar("_T")
@@ -81,6 +87,8 @@ class TopologyReader:
     broken: int = 0
     read_at: float | None = None  # on the reactor's clock; None before the first
     _running: Deferred[None] | None = None
+    _settled: bool = False  # the first reading has ended, or the directory has nothing to read there
+    _waiting: list[Deferred[Failure | None]] = field(factory=list)
 
     @merged.default
     def _merged_at_first(self) -> Topology:
@@ -97,6 +105,19 @@ class TopologyReader:
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
+        self._answer(Failure(Refused(DIRECTORY_DOWN, "stopped")))
+
+    async def known(self) -> None:
+        """Return once the first reading has ended: before it nobody can tell which rules a mailbox server goes by.
+
+        Raises `Refused` where no directory server says so in time.
+        """
+        if self._settled or self._running is None or not self.settings.topology:
+            return
+        waiter: Deferred[Failure | None] = Deferred()
+        waiter.addTimeout(limits.LDAP_LOOKUP_TIME, self.reactor, onTimeoutCancel=_too_late)
+        self._waiting.append(waiter)
+        await waiter
 
     async def read(self) -> Topology:
         """One whole reading, which becomes the current one. Raises `Refused` when it could not be ended."""
@@ -120,13 +141,33 @@ class TopologyReader:
             if self.settings.topology:
                 try:
                     await self.read()
+                    self._settle()
                 except Refused as refused:
-                    pause = min(pause, limits.TOPOLOGY_RETRY_TIME)
+                    pause = self._pause_after(refused)
                     self.log.warn(
                         "the topology could not be read ({reason}: {detail}); the last one stays: {servers} servers",
                         reason=refused.reason.cause, detail=refused.detail, servers=len(self.current.servers),
                     )  # fmt: skip
             await deferLater(self.reactor, pause)
+
+    def _pause_after(self, refused: Refused) -> float:
+        """After a reading that failed; before the first good one everybody waits, so the next comes soon."""
+        if refused.reason not in _NO_ANSWER:
+            self._settle()
+        if self._settled:
+            return min(self.settings.topology_time, limits.TOPOLOGY_RETRY_TIME)
+        self._answer(Failure(refused))
+        return limits.LDAP_RECONNECT_FIRST
+
+    def _settle(self) -> None:
+        self._settled = True
+        self._answer(None)
+
+    def _answer(self, result: Failure | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.called:  # else it was cancelled, or is too late
+                waiter.callback(result)
 
     def _ended(self, failure: Failure) -> None:
         """Stopped; anything else is a fault of ours, to be seen."""
@@ -174,6 +215,14 @@ class TopologyReader:
             self.log.info("topology changed: {change}", change=change)
         if changes:
             self.changed(topology)
+
+
+# Nothing is known then of what is read; any other failure says that the configuration partition cannot be read at all.
+_NO_ANSWER = frozenset((DIRECTORY_DOWN, DIRECTORY_TIMEOUT, DIRECTORY_CERTIFICATE, SERVICE_BIND_REFUSED))
+
+
+def _too_late(result: object, seconds: float) -> object:
+    raise Refused(DIRECTORY_TIMEOUT, "the topology is not read yet")
 
 
 def differences(old: Topology, new: Topology) -> Iterator[str]:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,7 +19,7 @@ from exfront.directory.entry import Entry
 from exfront.directory.exchange_objects import read_site_link, version_of
 from exfront.directory.filters import Search
 from exfront.directory.topology_reader import TopologyReader, differences
-from exfront.reasons import DIRECTORY_DOWN, Refused
+from exfront.reasons import DIRECTORY_DOWN, DIRECTORY_TIMEOUT, INTERNAL_ERROR, Refused
 from exfront.topology import (
     Database,
     MailSettings,
@@ -47,6 +47,8 @@ class PagedSearches(MemorySearches):
 
     size = 2
     fail_after: int | None = None
+    reason = DIRECTORY_DOWN
+    never = False  # nothing is answered
     given = 0
 
     async def search(self, search: Search, purpose: Purpose = "users") -> SearchAnswer:
@@ -55,10 +57,12 @@ class PagedSearches(MemorySearches):
 
     async def pages(self, search: Search, page_size: int = 500) -> AsyncIterator[tuple[Entry, ...]]:
         self.asked.append(search)
+        if self.never:
+            await Deferred()
         found = tuple(self.matching(search))
         for begin in range(0, max(len(found), 1), self.size):
             if self.given == self.fail_after:
-                raise Refused(DIRECTORY_DOWN, "gone")
+                raise Refused(self.reason, "gone")
             self.given += 1
             yield found[begin : begin + self.size]
 
@@ -389,6 +393,59 @@ class RunTests(ReaderTests):
         self.searches.fail_after = None
         self.pump(limits.TOPOLOGY_RETRY_TIME)
         self.assertEqual(len(self.reader.current.servers), 1)
+
+    def known(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.reader.known())
+
+    def test_who_comes_before_the_first_reading_waits_for_it(self) -> None:
+        self.reader.start()
+        waiter, gone = self.known(), self.known()
+        self.assertNoResult(waiter)
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        self.pump()
+        self.assertIsNone(self.successResultOf(waiter))
+        self.assertIsNone(self.successResultOf(self.known()))
+        self.assertEqual(len(self.reader.current.servers), 1)
+
+    def test_while_no_server_answers_nothing_is_known_and_it_is_tried_again_at_once(self) -> None:
+        """S-DIR-12: which rules a mailbox server goes by is not guessed.
+
+        Bad input: no directory server at the start.
+        """
+        self.searches.fail_after = 0
+        self.reader.start()
+        waiter = self.known()
+        self.pump(limits.LDAP_RECONNECT_FIRST)
+        self.assertEqual(self.failureResultOf(waiter, Refused).value.reason, DIRECTORY_DOWN)
+        waiter = self.known()
+        self.searches.fail_after = None
+        self.pump(limits.LDAP_RECONNECT_FIRST)
+        self.successResultOf(waiter)
+        self.assertEqual(len(self.reader.current.servers), 1)
+
+    def test_nobody_waits_longer_than_a_look_up_may_take(self) -> None:
+        self.searches.never = True
+        self.reader.start()
+        waiter = self.known()
+        self.clock.advance(limits.LDAP_LOOKUP_TIME)
+        self.assertEqual(self.failureResultOf(waiter, Refused).value.reason, DIRECTORY_TIMEOUT)
+        self.successResultOf(Deferred.fromCoroutine(self.reader.stop()))
+
+    def test_once_stopped_nobody_waits(self) -> None:
+        self.searches.never = True
+        self.reader.start()
+        waiter = self.known()
+        self.successResultOf(Deferred.fromCoroutine(self.reader.stop()))
+        self.failureResultOf(waiter, Refused)
+        self.successResultOf(self.known())
+
+    def test_a_directory_without_a_configuration_partition_has_none_to_wait_for(self) -> None:
+        self.searches.fail_after, self.searches.reason = 0, INTERNAL_ERROR
+        self.reader.start()
+        waiter = self.known()
+        self.pump()
+        self.assertIsNone(self.successResultOf(waiter))
 
     def test_stopped_it_asks_no_more(self) -> None:
         self.reader.start()
