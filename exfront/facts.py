@@ -17,8 +17,10 @@ class Identity:
     """Who a client proved to be. `account` is None for an anonymous request.
 
     `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for
-    the log-on at the next hop, `names_mailbox` the keys of another mailbox that the login named
-    (``DOMAIN/user/alias``), `keys` those that `account` was found by.
+    the log-on at the next hop: a password, or with the SASL mechanism `token` the client's message of it, which is
+    proven by the next hop alone (`proof` is ``token``). None for who has shown neither (``certificate``).
+    `names_mailbox` are the keys of another mailbox that the login named (``DOMAIN/user/alias``), `keys` those that
+    `account` was found by.
     """
 
     account: Mailbox | None
@@ -27,6 +29,7 @@ class Identity:
     secret: Secret | None = None
     names_mailbox: tuple[LookupKey, ...] = ()
     keys: tuple[LookupKey, ...] = field(default=(), eq=False)
+    token: str = ""
 
 
 ANONYMOUS = Identity(account=None)

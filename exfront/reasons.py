@@ -92,6 +92,7 @@ LOCKED_ACCOUNT = _wrong_credentials("account locked in the directory")
 SERVICE_ACCOUNT = _wrong_credentials("service account")
 AMBIGUOUS_LOGIN = _wrong_credentials("two entries for one login name", "XF-AMBIGUOUS")
 ACCOUNT_EXPIRED = _wrong_credentials("account expired")
+WRONG_TOKEN = _wrong_credentials("token refused by the back end")
 LOGON_HOURS = _wrong_credentials("outside of the log-on hours")
 WORKSTATION_NOT_ALLOWED = _wrong_credentials("log-on from here not allowed")
 SOFT_LOCK = _wrong_credentials("soft lock-out", "XF-SOFT-LOCK")
@@ -284,6 +285,10 @@ DOUBLE_HOP = Reason(
     "XF-DOUBLE-HOP", "NTLM and Negotiate leave no password for the next server", 401, "AUTHENTICATIONFAILED", "AUTH",
     "Log on with a user name and a password: the log-on of Windows cannot be passed on to the mailbox server.",
     substatus=2,
+)  # fmt: skip
+WITHOUT_PASSWORD = Reason(
+    "XF-NO-PASSWORD", "the next hop is logged on to by a password alone", 403, "CANNOT", "SYS/PERM",
+    "Log on with a password: the mailbox server takes nothing else.", Severity.FAULT,
 )  # fmt: skip
 
 # What the back end did

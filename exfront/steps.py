@@ -95,6 +95,14 @@ class Steps:
         finally:
             record.steps["authenticate"] = self.clock.seconds() - began
 
+    async def claim(self, record: SessionRecord, name: bytes, message: Secret, token: str) -> Identity:
+        """Whose token is it? See `exfront.auth.portal.Portal.claimed`. Raises `Refused`."""
+        began = self.clock.seconds()
+        try:
+            return await self.portal.claimed(name, message, token, record)
+        finally:
+            record.steps["authenticate"] = self.clock.seconds() - began
+
     async def locate(
         self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey] = (), trace: Trace | None = None
     ) -> Mailbox | None:

@@ -40,7 +40,7 @@ class ReasonsTests(SynchronousTestCase):
             reasons.UNKNOWN_USER, reasons.WRONG_PASSWORD, reasons.EMPTY_PASSWORD, reasons.MALFORMED_CREDENTIALS,
             reasons.DISABLED_ACCOUNT, reasons.LOCKED_ACCOUNT, reasons.SERVICE_ACCOUNT, reasons.AMBIGUOUS_LOGIN,
             reasons.ACCOUNT_EXPIRED, reasons.LOGON_HOURS, reasons.WORKSTATION_NOT_ALLOWED, reasons.SOFT_LOCK,
-            reasons.HIDDEN_EXPIRED, reasons.HIDDEN_MUST_CHANGE,
+            reasons.HIDDEN_EXPIRED, reasons.HIDDEN_MUST_CHANGE, reasons.WRONG_TOKEN,
         )  # fmt: skip
         seen = {
             (one.http_status, one.public_code, one.text, one.imap_text(), one.pop3_text(), one.retry_after)

@@ -82,6 +82,29 @@ class Portal:
             raise Refused(ACCOUNT_EXPIRED, account.dn)
         return Identity(account, name.encode("utf-8", "surrogatepass"), "certificate", keys=tuple(keys))
 
+    async def claimed(self, name: bytes, message: Secret, token: str, record: SessionRecord) -> Identity:
+        """The account that `name` means, for a client with a token that only a back end can judge: nothing is proven.
+
+        `message` is the client's, of the SASL mechanism `token`. Raises `Refused`.
+        """
+        record.user = decode(name) or "-"
+        try:
+            check_credentials(name, Secret(token.encode("ascii")))  # a token has no bind to be kept from
+            identity = await self.identify(name, record)
+        except Refused as refused:
+            self._tell_guard(refused, message, record)
+            raise
+        account = identity.account
+        assert account is not None
+        if self.guarded is not None and self.guarded.guard.throttles(account.account_id, message, record.client):
+            raise Refused(TOO_MANY_LOGON_FAILURES, "token")
+        return evolve(identity, proof="token", secret=message, token=token)
+
+    def token_refused(self, identity: Identity, record: SessionRecord) -> None:
+        """A back end refused a token: that delays the client's network as a wrong password does (S-MAIL-11)."""
+        if self.guarded is not None and identity.account is not None and identity.secret is not None:
+            self.guarded.guard.refused(identity.account.account_id, identity.secret, record.client)
+
     async def vouched(self, sid: str, name: str, record: SessionRecord) -> Identity:
         """The account with this SID, whom another Client Access server has proven under the log-on name `name`.
 

@@ -41,16 +41,23 @@ class BackEndRefused(Refused):
     """The back end said no, or nothing that makes sense.
 
     `status` is its word for the log (NO, BAD, BYE, ERR), `code` a response code that the client may see, `alerts` texts
-    that its user must see.
+    that its user must see, `challenge` what it said of a token, as in `exfront.mail.login.Refusal`.
     """
 
     def __init__(
-        self, reason: Reason, detail: str, status: str = "-", code: bytes = b"", alerts: tuple[bytes, ...] = ()
+        self,
+        reason: Reason,
+        detail: str,
+        status: str = "-",
+        code: bytes = b"",
+        alerts: tuple[bytes, ...] = (),
+        challenge: bytes = b"",
     ) -> None:
         super().__init__(reason, detail)
         self.status = status
         self.code = code
         self.alerts = alerts
+        self.challenge = challenge
 
 
 def broken(why: str) -> BackEndRefused:

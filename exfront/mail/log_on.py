@@ -8,17 +8,26 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from exfront import limits
+from exfront.auth.client_certificate import ClientCertificate
 from exfront.auth.next_hop import login_name
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay, SessionRecord
 from exfront.facts import Facts, Identity
 from exfront.mail.back_end import BackEnd, BackEndFactory
+from exfront.mail.back_end_log_on import BackEndRefused
 from exfront.mail.kinds import Kind
 from exfront.mail.login import Authenticate, Welcome
 from exfront.names import BadName, decode, parse_login
-from exfront.reasons import AUTHORIZATION_FAILED, BACK_END_AUTH_MISMATCH, Refused
-from exfront.secret import Secret
+from exfront.reasons import (
+    AUTHORIZATION_FAILED,
+    BACK_END_AUTH_MISMATCH,
+    CERTIFICATE_NEEDED,
+    WITHOUT_PASSWORD,
+    WRONG_TOKEN,
+    Refused,
+)
 from exfront.steps import Steps
+from exfront.wire.sasl import TOKEN_MECHANISMS
 
 
 @frozen
@@ -38,31 +47,62 @@ class Way:
     settings: LimitsSection
     clock: IReactorTime
 
-    async def take(self, record: SessionRecord, ask: Authenticate) -> Entered:
-        """Authenticate, locate, route, and log on at the back end with the same secret. Raises `Refused`."""
+    async def take(
+        self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None = None
+    ) -> Entered:
+        """Authenticate, locate, route, and log on at the back end as the same user. Raises `Refused`.
+
+        `certificate` is the client's, verified.
+        """
         steps = self.steps
-        identity = await steps.authenticate(record, ask.name, ask.secret)
+        identity = await self._identify(record, ask, certificate)
         await self._check_acts_for(identity, ask.acts_for)
         mailbox = await steps.locate(record, identity, identity.names_mailbox)
         facts = Facts(self.kind.protocol, identity, mailbox, explicit_logon=bool(identity.names_mailbox))
         relay = steps.route_mail(record, facts)
         began = self.clock.seconds()
         try:
-            return await self._enter_one(record, facts, relay, ask.secret)
+            return await self._enter_or_follow(record, facts, relay)
+        except BackEndRefused as refused:
+            if identity.token and refused.reason is BACK_END_AUTH_MISMATCH:
+                raise self._wrong_token(identity, record, refused) from None
+            raise
+        finally:
+            record.steps["relay"] = self.clock.seconds() - began
+
+    async def _identify(
+        self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None
+    ) -> Identity:
+        """Who it is, by what was shown; of a token only who it claims to be."""
+        if ask.mechanism == "EXTERNAL":
+            if certificate is None:
+                raise Refused(CERTIFICATE_NEEDED)
+            return await self.steps.trust(record, certificate.name, certificate.keys)
+        if ask.mechanism in TOKEN_MECHANISMS:
+            return await self.steps.claim(record, ask.name, ask.secret, ask.mechanism)
+        return await self.steps.authenticate(record, ask.name, ask.secret)
+
+    def _wrong_token(self, identity: Identity, record: SessionRecord, refused: BackEndRefused) -> BackEndRefused:
+        """The first who judges a token is the back end: that is the client's fault, and no alarm."""
+        self.steps.portal.token_refused(identity, record)
+        return BackEndRefused(WRONG_TOKEN, refused.detail, refused.status, challenge=refused.challenge)
+
+    async def _enter_or_follow(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
+        """Log on at `relay`, or where the mailbox is now if it has left."""
+        try:
+            return await self._enter_one(record, facts, relay)
         except Refused as refused:
             moved = await self._moved(refused, record, facts)
             if moved is None:
                 raise
-            return await self._enter(moved, identity, ask.secret)
-        finally:
-            record.steps["relay"] = self.clock.seconds() - began
+            return await self._enter(moved, facts.identity)
 
-    async def _enter_one(self, record: SessionRecord, facts: Facts, relay: Relay, secret: Secret) -> Entered:
+    async def _enter_one(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
         """Log on at `relay`, or at one that has the same where that cannot be reached; at most three are tried."""
         failed: frozenset[str] = frozenset()
         while True:
             try:
-                return await self._enter(relay, facts.identity, secret)
+                return await self._enter(relay, facts.identity)
             except Refused as refused:
                 other = self.steps.elsewhere(record, facts, relay, refused, failed)
                 failed |= {relay.server.name}
@@ -77,13 +117,13 @@ class Way:
         self.steps.portal.forget(facts.identity)
         return await self.steps.moved(record, facts, facts.identity.names_mailbox)
 
-    async def _enter(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
+    async def _enter(self, relay: Relay, identity: Identity) -> Entered:
         """Log on there, and tell the table how that went."""
         application = self.steps.back_ends.application(relay.server.name, self.kind.protocol, port=relay.service.port)
         began = self.clock.seconds()
         application.begin()
         try:
-            entered = await self._log_on(relay, identity, secret)
+            entered = await self._log_on(relay, identity)
         except Refused as refused:
             application.failed(refused, self.clock.seconds())
             raise
@@ -94,8 +134,10 @@ class Way:
         application.answered(0, now - began, now)
         return entered
 
-    async def _log_on(self, relay: Relay, identity: Identity, secret: Secret) -> Entered:
-        name = login_name(identity, relay.login_as)
+    async def _log_on(self, relay: Relay, identity: Identity) -> Entered:
+        name, secret = login_name(identity, relay.login_as), identity.secret
+        if secret is None or identity.token:
+            raise Refused(WITHOUT_PASSWORD, f"server={relay.server.name} proof={identity.proof}")
         dialer, kind = self.steps.dialer, self.kind
         dialogue = kind.log_on(name, secret, relay.service.tls == "starttls")
         factory = BackEndFactory(kind.new_answer_reader, self.clock)

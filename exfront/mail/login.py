@@ -22,6 +22,7 @@ from exfront.reasons import (
     Reason,
 )
 from exfront.secret import Secret
+from exfront.wire.sasl import Mechanism
 
 # --- what a client wants
 
@@ -56,12 +57,13 @@ class Secure:
 
 @frozen
 class LogOn:
-    """A name and a password; `acts_for` is the SASL authorization identity, mostly empty."""
+    """What proves a user, as `exfront.wire.sasl.Credentials` has it."""
 
     mark: bytes
     name: bytes
     secret: Secret
     acts_for: bytes = b""
+    mechanism: Mechanism = "PLAIN"
 
 
 @frozen
@@ -112,11 +114,15 @@ class StartTLS:
 
 @frozen
 class Authenticate:
-    """Take the steps for this user; call `Login.accepted` or `Login.refused` with what came of it."""
+    """Take the steps for this user; call `Login.accepted` or `Login.refused` with what came of it.
+
+    The attributes are those of `exfront.wire.sasl.Credentials`.
+    """
 
     name: bytes
     secret: Secret
     acts_for: bytes = b""
+    mechanism: Mechanism = "PLAIN"
 
 
 @frozen
@@ -160,19 +166,28 @@ class Offer:
 
 @frozen
 class Welcome:
-    """What the back end said as it let the user in: its capabilities after login, texts of its alerts."""
+    """What the back end said as it let the user in: its capabilities after login, texts of its alerts.
+
+    `mechanisms` are the SASL mechanisms that it offered before; in capital letters, None where nobody asked.
+    """
 
     capabilities: tuple[bytes, ...] = ()
     alerts: tuple[bytes, ...] = ()
+    mechanisms: frozenset[bytes] | None = None
 
 
 @frozen
 class Refusal:
-    """Why not; `code` is a response code of the back end that is passed on in place of the Reason's own."""
+    """Why not; `code` is a response code of the back end that is passed on in place of the Reason's own.
+
+    `challenge`, in base64, is what the back end said of a token (RFC 7628 section 3.2.2): the client answers it before
+    it hears the refusal.
+    """
 
     reason: Reason
     code: bytes = b""
     alerts: tuple[bytes, ...] = ()
+    challenge: bytes = b""
 
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
@@ -257,9 +272,9 @@ class Login(Generic[Event]):
                 return [Send(answer), self._close(None)]
             case Secure(mark):
                 return self._secure(mark, followed)
-            case LogOn(mark, name, secret, acts_for):
+            case LogOn(mark, name, secret, acts_for, mechanism):
                 self._state, self._mark = _State.CHECKING, mark
-                return [Authenticate(name, secret, acts_for)]
+                return [Authenticate(name, secret, acts_for, mechanism)]
             case Unsafe(mark, name):
                 refusal = self.speaker.refusal(mark, Refusal(PRIVACY_REQUIRED))
                 return [NoteRefusal(PRIVACY_REQUIRED, name), *self._count_bad(refusal)]

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from exfront import limits
+from exfront.auth.client_certificate import ClientCertificate
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.facts import Identity
@@ -26,7 +27,6 @@ from exfront.reasons import (
 )
 from exfront.steps import Steps
 from exfront.web import schemes
-from exfront.web.client_certificate import ClientCertificate
 from exfront.wire import basic
 
 _KEY = secrets.token_bytes(32)  # of this process; what it signs is never written anywhere

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
+from exfront.auth.client_certificate import ClientCertificate
 from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
@@ -17,7 +18,6 @@ from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
 from exfront.web.cas_peer import CasPeer
 from exfront.web.cas_proxy import CasProxy
-from exfront.web.client_certificate import ClientCertificate
 from exfront.web.deadline import Deadline
 from exfront.web.devices import Devices
 from exfront.web.form_sessions import FormSessions

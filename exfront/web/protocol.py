@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
+from exfront.auth.client_certificate import read_certificate
 from exfront.auth.forms import FormLogOns
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
@@ -31,7 +32,6 @@ from exfront.steps import Steps
 from exfront.web.answer import Answer
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import NOTHING, RequestBody
-from exfront.web.client_certificate import read_certificate
 from exfront.web.context import Cas, ClientContext
 from exfront.web.devices import Devices
 from exfront.web.journal import Journal

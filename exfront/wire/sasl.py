@@ -1,13 +1,24 @@
-"""SASL for line protocols: base64 without leniency, and the PLAIN mechanism (RFC 4616)."""
+"""SASL in the server's role of line protocols: base64 without leniency, and the mechanisms (RFC 4422).
+
+PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A), OAUTHBEARER (RFC 7628), and
+XOAUTH2, its predecessor by Google. An `Exchange` is sans-I/O: a client's lines in, challenges and at last credentials
+out.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Callable, Generator, Mapping
+from typing import Literal
 
 from attrs import frozen
 
 from exfront.secret import Secret
+
+Mechanism = Literal["PLAIN", "LOGIN", "EXTERNAL", "XOAUTH2", "OAUTHBEARER"]
+TOKEN_MECHANISMS: tuple[Mechanism, ...] = ("XOAUTH2", "OAUTHBEARER")
 
 
 class BadSasl(ValueError):  # noqa: N818 - an answer to a client, not a fault
@@ -15,12 +26,25 @@ class BadSasl(ValueError):  # noqa: N818 - an answer to a client, not a fault
 
 
 @frozen
-class PlainCredentials:
-    """What a PLAIN message says: `name` proves itself with `secret` and wants to act for `acts_for` (often empty)."""
+class Credentials:
+    """Who a client says that it is, and what proves it; `acts_for` is the authorization identity, mostly empty.
 
-    acts_for: bytes
+    A password, however it was said, has the mechanism PLAIN. With EXTERNAL a certificate speaks: `name` and `secret`
+    are empty. For a token `secret` is the client's whole message, which nobody but a back end can judge, and `name` the
+    user in it.
+    """
+
     name: bytes
     secret: Secret
+    acts_for: bytes = b""
+    mechanism: Mechanism = "PLAIN"
+
+
+@frozen
+class Challenge:
+    """What the client must answer: `text` in base64."""
+
+    text: bytes
 
 
 def decode_response(line: bytes) -> bytes:
@@ -40,12 +64,107 @@ def decode_initial_response(word: bytes) -> bytes:
     return b"" if word == b"=" else decode_response(word)
 
 
-def read_plain(message: bytes) -> PlainCredentials:
+Talk = Generator[bytes, bytes, Credentials]
+
+
+class Exchange:
+    """One AUTHENTICATE or AUTH, from its command to its credentials."""
+
+    def __init__(self, mechanism: Mechanism) -> None:
+        self._talk = _TALKS[mechanism]()
+        self._first = next(self._talk)
+
+    def begin(self, initial: bytes | None) -> Challenge | Credentials:
+        """With the initial response, a base64 word, or None where there was none. Raises `BadSasl`."""
+        if initial is None:
+            return _challenge(self._first)
+        return self._hear(decode_initial_response(initial))
+
+    def answer(self, line: bytes) -> Challenge | Credentials:
+        """With the client's line, which answers a challenge. Raises `BadSasl`."""
+        return self._hear(decode_response(line))
+
+    def _hear(self, octets: bytes) -> Challenge | Credentials:
+        try:
+            return _challenge(self._talk.send(octets))
+        except StopIteration as end:
+            credentials: Credentials = end.value
+            return credentials
+
+
+def _challenge(octets: bytes) -> Challenge:
+    return Challenge(base64.b64encode(octets))
+
+
+def _plain() -> Talk:
+    return read_plain((yield b""))
+
+
+def _login() -> Talk:
+    """The words of the draft, which some clients compare."""
+    name = yield b"Username:"
+    password = yield b"Password:"
+    return Credentials(name, Secret(password))
+
+
+def _external() -> Talk:
+    acts_for = yield b""
+    if b"\0" in acts_for:
+        raise BadSasl("NUL")
+    return Credentials(b"", Secret(b""), acts_for, "EXTERNAL")
+
+
+def _xoauth2() -> Talk:
+    return read_xoauth2((yield b""))
+
+
+def _oauthbearer() -> Talk:
+    return read_oauthbearer((yield b""))
+
+
+_TALKS: Mapping[Mechanism, Callable[[], Talk]] = {
+    "PLAIN": _plain,
+    "LOGIN": _login,
+    "EXTERNAL": _external,
+    "XOAUTH2": _xoauth2,
+    "OAUTHBEARER": _oauthbearer,
+}
+
+
+def read_plain(message: bytes) -> Credentials:
     """Read ``authzid NUL authcid NUL password``; raises `BadSasl` unless there are exactly two NULs (S-MAIL-8)."""
     parts = message.split(b"\0")
     if len(parts) != 3:
         raise BadSasl("not a PLAIN message")
-    return PlainCredentials(parts[0], parts[1], Secret(parts[2]))
+    return Credentials(parts[1], Secret(parts[2]), parts[0])
+
+
+_PAIRS = rb"(?:[A-Za-z]+=[^\0\x01]*\x01)*auth=[Bb]earer [!-~]+\x01(?:[A-Za-z]+=[^\0\x01]*\x01)*\x01"
+_XOAUTH2 = re.compile(rb"user=(?P<name>[^\0\x01]+)\x01auth=[Bb]earer [!-~]+\x01\x01")
+_OAUTHBEARER = re.compile(rb"[ny],a=(?P<name>(?:[^\0\x01,=]|=2C|=3D)+),\x01" + _PAIRS)  # no channel binding: no p=
+
+
+def read_xoauth2(message: bytes) -> Credentials:
+    """Read ``user=NAME^Aauth=Bearer TOKEN^A^A``. Raises `BadSasl`.
+
+    Source: *OAuth 2.0 Mechanism* (Google, SASL XOAUTH2 Mechanism).
+    """
+    found = _XOAUTH2.fullmatch(message)
+    if found is None:
+        raise BadSasl("not an XOAUTH2 message")
+    return Credentials(found["name"], Secret(message), b"", "XOAUTH2")
+
+
+def read_oauthbearer(message: bytes) -> Credentials:
+    """Read ``n,a=NAME,^Ahost=...^Aport=...^Aauth=Bearer TOKEN^A^A`` (RFC 7628 section 3.1). Raises `BadSasl`.
+
+    The name may be missing there; here it says whose mailbox it is, so that it must be given.
+    """
+    found = _OAUTHBEARER.fullmatch(message)
+    if found is None:
+        raise BadSasl("not an OAUTHBEARER message with a user")
+    name = found["name"].replace(b"=2C", b",").replace(b"=3D", b"=")
+    return Credentials(name, Secret(message), b"", "OAUTHBEARER")
 
 
 def write_plain(name: bytes, secret: Secret) -> bytes:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront import limits
 from exfront.auth.next_hop import NextHops, Place, choose, login_name, ntlm_name
 from exfront.facts import ANONYMOUS, Identity
+from exfront.names import KeyKind, LookupKey
 from exfront.secret import Secret
 from exfront.topology import LoginAs, Scheme
 from tests.support.directory import mailbox
@@ -34,6 +35,17 @@ class LoginNameTests(SynchronousTestCase):
 
     def test_without_an_account_the_name_is_as_typed(self) -> None:
         self.assertEqual(login_name(ANONYMOUS, "upn"), b"")
+
+    def test_who_names_another_mailbox_is_passed_on_as_typed(self) -> None:
+        """S-MAIL-8: the account's own name alone would open the account's own mailbox, on the other one's server."""
+        other = (LookupKey(KeyKind.ALIAS, "bob"),)
+        for login_as in ("typed", "account", "upn", "address"):
+            identity = Identity(_JUERGEN, typed=b"FC/j/bob", names_mailbox=other)
+            self.assertEqual(login_name(identity, login_as), b"FC/j/bob")
+
+    def test_who_shows_a_certificate_has_typed_nothing(self) -> None:
+        identity = Identity(_JUERGEN, typed=b"CN=J", proof="certificate")
+        self.assertEqual(login_name(identity, "typed"), "jürgen".encode())
 
     def test_the_name_for_ntlm(self) -> None:
         """Of the directory, not as typed: DOMAIN and account, or what the server is said to know."""

@@ -11,10 +11,10 @@ from cryptography.x509.oid import NameOID
 from OpenSSL.crypto import X509
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.auth.client_certificate import directory_order, read_certificate
 from exfront.config.virtual_site import VirtualDirectorySection, VirtualSiteSection
 from exfront.names import KeyKind, NameRules
 from exfront.reasons import CERTIFICATE_NEEDED, CERTIFICATE_UNKNOWN
-from exfront.web.client_certificate import directory_order, read_certificate
 from tests.support.authority import Authority
 from tests.support.directory import MemoryDirectory, mailbox
 from tests.support.steps import SmallWorld

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront.secret import Secret
 from exfront.wire.sasl import (
     BadSasl,
-    PlainCredentials,
+    Credentials,
     decode_initial_response,
     decode_response,
     read_plain,
@@ -62,8 +62,8 @@ class ResponseTests(SynchronousTestCase):
 
 class PlainTests(SynchronousTestCase):
     def test_three_parts(self) -> None:
-        self.assertEqual(read_plain(b"\0alice\0s3 cret"), PlainCredentials(b"", b"alice", Secret(b"s3 cret")))
-        self.assertEqual(read_plain(b"bob\0alice\0x"), PlainCredentials(b"bob", b"alice", Secret(b"x")))
+        self.assertEqual(read_plain(b"\0alice\0s3 cret"), Credentials(b"alice", Secret(b"s3 cret")))
+        self.assertEqual(read_plain(b"bob\0alice\0x"), Credentials(b"alice", Secret(b"x"), b"bob"))
 
     def test_other_numbers_of_nul_are_refused(self) -> None:
         """S-MAIL-8: PLAIN has exactly two NULs."""
@@ -79,7 +79,7 @@ class PlainTests(SynchronousTestCase):
     @settings(deadline=None)
     def test_what_is_written_is_read_back(self, name: bytes, password: bytes) -> None:
         plain = read_plain(decode_response(write_plain(name, Secret(password))))
-        self.assertEqual(plain, PlainCredentials(b"", name, Secret(password)))
+        self.assertEqual(plain, Credentials(name, Secret(password)))
 
     def test_nul_is_not_written(self) -> None:
         """S-MAIL-7: a NUL would move the border between name and password."""
