@@ -54,6 +54,11 @@ class Octets:
         piece, self._held = self._held[:count], self._held[count:]
         return piece
 
+    def held(self) -> bytes:
+        """What came behind all that was read; it is given away."""
+        held, self._held = self._held, b""
+        return held
+
     def rest(self) -> EndedError:
         """All up to the peer's end, as that end."""
         try:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront import limits
 from exfront.wire.access_token import AccessToken, BadToken, read, write
 from exfront.wire.security_context import Group
+from tests.exchange.token2013 import decode
 
 # A captured token, as public test code for ProxyShell prints it.
 _CAPTURED = (
@@ -44,6 +45,12 @@ class RoundTripTests(SynchronousTestCase):
     @given(_tokens)
     def test_what_was_written_is_read(self, token: AccessToken) -> None:
         self.assertEqual(read(write(token)), token)
+
+    @given(st.builds(AccessToken, _sids, _texts, st.sampled_from(("Basic", "Negotiate")), _groups))
+    def test_another_decoder_reads_the_same(self, token: AccessToken) -> None:
+        found = decode(write(token))
+        self.assertEqual((found.kind, found.name, found.sid), (token.authentication, token.logon_name, token.user))
+        self.assertEqual(found.groups, tuple((group.sid, group.attributes) for group in token.groups))
 
     @given(st.binary(max_size=200), st.integers(0, len(_OCTETS)))
     def test_nothing_but_the_named_error_is_raised(self, octets: bytes, at: int) -> None:
