@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 
 from exfront.names import LookupKey
 from exfront.secret import Secret
-from exfront.topology import Mailbox, Protocol, Tls, Topology
+from exfront.topology import FrontEnd, Mailbox, Protocol, Tls, Topology
 
 
 @frozen
@@ -67,7 +67,7 @@ class Policy:
     `public_suffixes` are those whose hosts clients may be sent to (S-ROUTE-7); `own_names` are host names of this front
     end, in lower case: what leads to one of them leads back here. `cross_site` says how a client is sent to the
     ExternalURL of another site: by a page with a link, or at once. `proves` says whether we can prove to a second
-    Client Access server that we are one.
+    Client Access server that we are one. `front_end` says as which generation's front end exfront behaves.
     """
 
     suffixes: tuple[str, ...] = ()
@@ -75,6 +75,7 @@ class Policy:
     own_names: frozenset[str] = frozenset()
     cross_site: Literal["manual", "silent"] = "manual"
     proves: bool = False
+    front_end: FrontEnd = "any"
 
 
 @frozen

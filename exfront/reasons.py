@@ -82,6 +82,10 @@ def _unavailable(
     )
 
 
+def _by_generation(cause: str, text: str, status: int = 403) -> Reason:
+    return Reason("XF-GENERATION", cause, status, "CONTACTADMIN", "SYS/PERM", text)
+
+
 # Who are you?
 UNKNOWN_USER = _wrong_credentials("unknown user")
 WRONG_PASSWORD = _wrong_credentials("wrong password")
@@ -199,6 +203,12 @@ PROTOCOL_NOT_SERVED = _unavailable(
 CONTRADICTORY_TOPOLOGY = _unavailable(
     "XF-BACKEND-NOT-ALLOWED", "the home server holds no mailboxes", severity=Severity.ALARM
 )
+VERSION_UNKNOWN = _unavailable(
+    "XF-TOPOLOGY", "the directory does not tell which Exchange the home server is", severity=Severity.ALARM
+)
+SERVER_TWICE = _unavailable(
+    "XF-TOPOLOGY", "the directory has two servers with the home server's name", severity=Severity.ALARM
+)
 LOOP = _unavailable("XF-LOOP", "the route leads back here", 508, severity=Severity.ALARM)
 
 # What Exchange's own front ends say. Sources: *Exchange 2000/2003 Front End Server Logon Process* (2000/2003), *How
@@ -234,6 +244,25 @@ MAILBOX_ON_2003 = Reason(
     "Exchange 2000 or Microsoft Exchange 2003 server, or the Active Directory user account was created recently and "
     "has not yet replicated to the Active Directory site where this Client Access server is hosted.",
     mail_text="The mailbox is not opened by this path.",
+)  # fmt: skip
+MAILBOX_NEWER = _by_generation(
+    "the mailbox is newer than the front end", "The mailbox is on a newer Exchange, which has an address of its own."
+)
+GENERATIONS_APART = _by_generation(
+    "front end and mailbox are of generations that do not work together",
+    "The mailbox is on an older Exchange, which has an address of its own.",
+)
+NO_SUCH_SERVICE = _by_generation(
+    "the mailbox's version of Exchange has no such service",
+    "The Exchange that the mailbox is on does not have this service.",
+    404,
+)
+OTHER_ADDRESS = _by_generation(
+    "clients get another address from Autodiscover", "The mailbox is reached by the address that Autodiscover gives."
+)
+MAIL_IN_OTHER_SITE = Reason(
+    "XF-OTHER-SITE", "POP3 and IMAP4 of a 2007 mailbox are its own site's", 403, "CONTACTADMIN", "SYS/PERM",
+    "The mailbox is in another Active Directory site. Use the POP3 or IMAP4 server of that site.",
 )  # fmt: skip
 SMTP_DOMAIN_MISMATCH = Reason(  # KB293386
     "XF-SMTP-DOMAIN", "the user has no address in the virtual directory's SMTP domain", 401, "NOPERM", "SYS/PERM",

@@ -177,6 +177,7 @@ def _policy(settings: Settings) -> Policy:
         own_names=frozenset(name.rstrip(".").lower() for name in names),
         cross_site=settings.http.cross_site,
         proves=settings.proxy.proves,
+        front_end=settings.exchange.front_end,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -12,6 +13,9 @@ from attrs import evolve, field, frozen
 Tls = Literal["none", "starttls", "implicit"]
 LoginAs = Literal["typed", "account", "upn", "address"]
 Protocol = Literal["imap4", "pop3", "http"]
+
+# The generation of Exchange whose front end is in this place: one door to all, or as one of them does it.
+FrontEnd = Literal["any", "2003", "2007", "2010", "2013"]
 
 # How a back end of HTTP learns who asks.
 Scheme = Literal["negotiate", "ntlm", "basic"]
@@ -47,6 +51,8 @@ _VERSIONS: Mapping[tuple[int, int], str] = {
     (5, 5): "5.5", (6, 0): "2000", (6, 5): "2003", (8, -1): "2007", (14, -1): "2010", (15, 0): "2013",
     (15, 1): "2016", (15, 2): "2019",
 }  # fmt: skip
+
+_FRONT_END_ROLE = 15  # the major version that brought it
 
 Role = Literal["front_end", "mailbox", "client_access", "unified_messaging", "hub_transport", "edge_transport"]
 
@@ -118,6 +124,7 @@ class VirtualDirectory:
     """A published path of a server. `kind` is its class' word: ``OWA``, ``Mobile``, ``WebServices``, ``2003`` ...
 
     URLs are as the directory holds them, empty where it has none: nothing is connected to without the allow list.
+    `legacy_url` is where 2010 sends users of 2003 (Exchange2003Url).
     `back_end` marks the second, inner one that 2013 keeps beside each ("Exchange Back End"): never a proxy's target.
     """
 
@@ -130,6 +137,7 @@ class VirtualDirectory:
     external_authentication: frozenset[AuthenticationMethod] = frozenset()
     default_domain: str = ""
     back_end: bool = False
+    legacy_url: str = ""
 
 
 @frozen
@@ -191,6 +199,8 @@ class Topology:
     with_public_stores: tuple[Server, ...] = field(init=False, eq=False, repr=False)
     _client_access: Mapping[tuple[str, int], tuple[Server, ...]] = field(init=False, eq=False, repr=False)
     _directories: Mapping[tuple[str, str], VirtualDirectory] = field(init=False, eq=False, repr=False)
+    _twice: frozenset[str] = field(init=False, eq=False, repr=False)
+    _nearest: dict[str, tuple[str, ...]] = field(init=False, eq=False, repr=False, factory=dict)
 
     @_by_name.default
     def _index_servers(self) -> Mapping[str, Server]:
@@ -223,9 +233,13 @@ class Topology:
 
     @_client_access.default
     def _index_client_access(self) -> Mapping[tuple[str, int], tuple[Server, ...]]:
+        """From 2013 on each mailbox server has the old role's bit: what faces clients has one of its own."""
         found: dict[tuple[str, int], tuple[Server, ...]] = {}
         for server in self.servers:
-            if "client_access" in server.roles and server.version is not None and server.site:
+            if server.version is None or not server.site:
+                continue
+            role: Role = "client_access" if server.version.major < _FRONT_END_ROLE else "front_end"
+            if role in server.roles:
                 key = (server.site.lower(), server.version.major)
                 found[key] = (*found.get(key, ()), server)
         return found
@@ -238,6 +252,23 @@ class Topology:
             if not each.back_end:
                 found.setdefault((each.server.lower(), each.kind.lower()), each)
         return found
+
+    @_twice.default
+    def _find_twice(self) -> frozenset[str]:
+        """Names are unique in a group of servers, not in the organisation."""
+        names = Counter(server.name.rstrip(".").lower() for server in self.servers if not server.listed)
+        return frozenset(name for name, count in names.items() if count > 1)
+
+    def is_twice(self, server: Server) -> bool:
+        """Whether the directory has another one of the same name."""
+        return bool(self._twice) and server.name.rstrip(".").lower() in self._twice
+
+    def nearest_first(self, site: str) -> tuple[str, ...]:
+        """The sites that links reach from `site`, itself before all, by what the way costs and by name."""
+        if site not in self._nearest:
+            costs = self.distances(site)
+            self._nearest[site] = tuple(sorted(costs, key=lambda name: (costs[name], name)))
+        return self._nearest[site]
 
     def client_access(self, site: str, major: int) -> tuple[Server, ...]:
         """The Client Access servers of a site that are of the Exchange version `major` (8 is 2007)."""
@@ -265,17 +296,19 @@ class Topology:
     def merge(self, configured: Iterable[Server]) -> Topology:
         """With the servers of the configuration, each in place of the one that the directory calls the same.
 
-        What only the directory knows of such a server (site, version, roles) is kept.
+        What only the directory knows of such a server (site, version, roles) is kept; of two with its name nothing.
         """
-        known = {server.name.lower(): server for server in self.servers}
+        known: dict[str, list[Server]] = {}
+        for server in self.servers:
+            known.setdefault(server.name.lower(), []).append(server)
         listed = []
         for server in configured:
-            found = known.pop(server.name.lower(), None)
-            if found is None:
-                listed.append(server)
-            else:
-                listed.append(evolve(server, site=found.site, version=found.version, roles=found.roles, dn=found.dn))
-        return evolve(self, servers=(*listed, *known.values()))
+            same = known.pop(server.name.lower(), [])
+            if len(same) == 1:
+                (found,) = same
+                server = evolve(server, site=found.site, version=found.version, roles=found.roles, dn=found.dn)
+            listed.append(server)
+        return evolve(self, servers=(*listed, *(server for same in known.values() for server in same)))
 
     def site_of(self, address: str) -> str:
         """The site of an IP address by the longest prefix, empty where no subnet holds it."""

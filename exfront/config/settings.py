@@ -8,6 +8,7 @@ from exfront.config.authentication import AuthenticationSection
 from exfront.config.back_ends import BackEndsSection
 from exfront.config.control import ControlSection
 from exfront.config.directory import DirectorySection
+from exfront.config.exchange import ExchangeSection
 from exfront.config.forms import FormsSection
 from exfront.config.http import HttpSection
 from exfront.config.limits import LimitsSection
@@ -33,6 +34,7 @@ class Settings:
     virtual_site: tuple[VirtualSiteSection, ...] = ()
     forms: FormsSection = Factory(FormsSection)
     http: HttpSection = Factory(HttpSection)
+    exchange: ExchangeSection = Factory(ExchangeSection)
     proxy: ProxySection = Factory(ProxySection)
     limits: LimitsSection = Factory(LimitsSection)
     log: LogSection = Factory(LogSection)

@@ -35,6 +35,7 @@ PUBLIC_STORE = ("msExchOwningServer",)
 VIRTUAL_DIRECTORY = (
     "objectClass", "msExchInternalHostName", "msExchExternalHostName", "msExchInternalAuthenticationMethods",
     "msExchExternalAuthenticationMethods", "msExchAuthenticationFlags", "msExchDefaultDomain",
+    "msExch2003Url",
 )  # fmt: skip
 MAIL_SETTINGS = ("objectClass", "msExchServerBindings", "msExchSecureBindings")
 SITE = ("objectClass",)
@@ -115,6 +116,7 @@ def read_virtual_directory(entry: Entry) -> VirtualDirectory:
         name=name,
         internal_url=entry.text("msExchInternalHostName"),
         external_url=entry.text("msExchExternalHostName"),
+        legacy_url=entry.text("msExch2003Url"),
         internal_authentication=_methods(entry, "msExchInternalAuthenticationMethods", _METHODS) or old,
         external_authentication=_methods(entry, "msExchExternalAuthenticationMethods", _METHODS) or old,
         default_domain=entry.text("msExchDefaultDomain"),

@@ -1,20 +1,34 @@
-"""Which documented flow a case belongs to: the Exchange version of the mailbox's home server says it."""
+"""Which documented flow a case belongs to: the Exchange version of the mailbox's home server says it, and that whose
+front end exfront is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from exfront.decision import Decision
+from exfront.because import Because
+from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
-from exfront.routing import exchange2003, home_server, owa2007
+from exfront.reasons import SERVER_TWICE, VERSION_UNKNOWN, Reason
+from exfront.routing import coexistence, exchange2003, home_server, owa2007
+from exfront.routing.back_end import located
+from exfront.routing.coexistence import Generation, Way
+from exfront.routing.other_generation import PERFORMED, STEP
 from exfront.routing.switches import switched_off
-from exfront.topology import Server
+from exfront.topology import Mailbox, Server
 
-# By the major number of the version; all others, and servers without one, are the plain flow's.
-_FLOWS: Mapping[int, Callable[[Server, Facts, World], Decision]] = {
-    6: exchange2003.decide,
-    8: owa2007.decide,
-    14: owa2007.decide,
+_Flow = Callable[[Server, Facts, World], Decision]
+
+
+def _plain(home: Server, facts: Facts, world: World) -> Decision:
+    return home_server.decide(facts, world)
+
+
+# All other servers, and those without a version, are the plain flow's.
+_FLOWS: Mapping[Generation, _Flow] = {
+    "2003": exchange2003.decide,
+    "2007": owa2007.decide,
+    "2010": owa2007.decide,
+    "2013": _plain,
 }
 
 
@@ -27,7 +41,35 @@ def decide(facts: Facts, world: World) -> Decision:
     if refused is not None:
         return refused
     home = world.topology.find(mailbox.home_server) if mailbox.home_server else None
-    flow = _FLOWS.get(home.version.major) if home is not None and home.version is not None else None
-    if home is None or flow is None:
+    generation = coexistence.generation(home) if home is not None else None
+    fault = None if home is None else _fault(home, world)
+    if fault is not None:
+        return Refuse(fault, f"server={mailbox.home_server}", located(mailbox))
+    if home is None or generation is None:
         return home_server.decide(facts, world)
-    return flow(home, facts, world)
+    if world.policy.front_end == "any":
+        return _FLOWS[generation](home, facts, world)
+    return _as_front_end(home, generation, mailbox, facts, world)
+
+
+def _fault(home: Server, world: World) -> Reason | None:
+    """What the directory says of a server and cannot be so; what the configuration says of it holds (S-ROUTE-1)."""
+    if home.listed:
+        return None
+    if world.topology.is_twice(home):
+        return SERVER_TWICE
+    return VERSION_UNKNOWN if home.dn and home.version is None else None
+
+
+def _as_front_end(home: Server, generation: Generation, mailbox: Mailbox, facts: Facts, world: World) -> Decision:
+    """As the front end of one generation does it."""
+    front_end, wanted = world.policy.front_end, coexistence.service(facts.protocol, facts.application)
+    own_site = bool(world.site) and world.site.lower() == home.site.lower()
+    rule = coexistence.rule(front_end, generation, wanted, own_site=own_site)
+    if rule is Way.FLOW or (rule is Way.LINK_IN_SITE and not own_site):
+        return _FLOWS[generation](home, facts, world)
+    case = Because(STEP, (f"front end {front_end}", f"mailbox {generation}", wanted))
+    why = (*located(mailbox), Because("home server", (home.name,)), case)
+    if isinstance(rule, Reason):
+        return Refuse(rule, f"server={home.name}", (*why, Because("not opened", (rule.cause,))))
+    return PERFORMED[rule](home, facts, world, (*why, Because("sent", (rule.value,))))

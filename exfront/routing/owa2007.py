@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from exfront.because import Because
-from exfront.decision import Decision, LinkPage, ProxyToCas, Redirect, Refuse
+from exfront.decision import Decision, ProxyToCas, Refuse
 from exfront.facts import Facts, World
-from exfront.reasons import CAS_CONFIGURATION, EXTERNAL_URL_NOT_SHOWN, LOOP
-from exfront.routing.back_end import Why, allowed_host, is_below, located, may_be_tried
+from exfront.reasons import CAS_CONFIGURATION, LOOP
+from exfront.routing.back_end import Why, allowed_host, located, may_be_tried
 from exfront.routing.choice import in_order, one_of
 from exfront.routing.client_access import leads_back, none_answers, of_home, relay_to_one, user_of
+from exfront.routing.external_url import DIRECTORIES, Cas, elsewhere, having, link
 from exfront.routing.shown_url import read_url
-from exfront.topology import Server, Service, VirtualDirectory
+from exfront.topology import Server, Service
 
 _STEP_1, _STEP_2, _STEP_3, _STEP_4, _STEP_5 = (f"2007 OWA step {number}" for number in range(1, 6))
 _INTEGRATED = frozenset({"integrated", "ntlm"})  # either bit: some objects hold one only
@@ -28,24 +29,13 @@ _HTTPS = 443  # no other port by the word of the directory alone (S-DIR-4)
 _SERVICE = Service(_HTTPS, "implicit")
 _LEADS_BACK = "InternalURL leads back here"
 
-# The applications that a browser opens a mailbox by, and the virtual directory whose URLs count.
-_DIRECTORIES = {"owa": "OWA", "exchange": "OWA", "exchweb": "OWA", "public": "OWA", "ecp": "ECP"}
-
-
-@frozen
-class _Cas:
-    """A Client Access server with its virtual directory."""
-
-    server: Server
-    directory: VirtualDirectory
-
 
 def decide(home: Server, facts: Facts, world: World) -> Decision:
     """What the first Client Access server does for a mailbox on `home`."""
     mailbox = facts.mailbox
     assert mailbox is not None and home.version is not None
     why: Why = (*located(mailbox), Because("mailbox server", (_STEP_1, home.name, home.version.name, home.site)))
-    kind = _DIRECTORIES.get(facts.application, "")
+    kind = DIRECTORIES.get(facts.application, "")
     if facts.protocol != "http" or not kind:
         return relay_to_one(home, facts, world, why, _STEP_1)
     if not world.site or world.site.lower() == home.site.lower():
@@ -58,12 +48,11 @@ def decide(home: Server, facts: Facts, world: World) -> Decision:
 def _other_site(home: Server, facts: Facts, world: World, why: Why, kind: str) -> Decision:
     """ExternalURL first, as step 4 has it: a site with one is not proxied to."""
     servers = in_order(of_home(home, world), user_of(facts))
-    found = [(server, world.topology.virtual_directory(server.name, kind)) for server in servers]
-    many = [_Cas(server, directory) for server, directory in found if directory is not None]
+    many = having(servers, kind, world)
     external = [cas for cas in many if cas.directory.external_url]
-    elsewhere = [cas for cas in external if not _is_here(cas.directory.external_url, world)]
-    if elsewhere:
-        return _link(elsewhere, world, why)
+    others = elsewhere(external, world)
+    if others:
+        return link(others, world, why, _STEP_4, silent=world.policy.cross_site == "silent")
     if external:
         why = (*why, Because("ExternalURL leads back here", (_STEP_4, external[0].directory.external_url)))
     internal = [cas for cas in many if cas.directory.internal_url]
@@ -73,18 +62,7 @@ def _other_site(home: Server, facts: Facts, world: World, why: Why, kind: str) -
     return _proxy(home, internal, facts, world, why)
 
 
-def _link(many: Sequence[_Cas], world: World, why: Why) -> Decision:
-    """Step 4, with what may be shown only (S-ROUTE-7)."""
-    shown = next((cas for cas in many if _may_be_shown(cas.directory.external_url, world)), None)
-    if shown is None:
-        told = " ".join(f"{cas.server.name}={cas.directory.external_url}" for cas in many)
-        return Refuse(EXTERNAL_URL_NOT_SHOWN, told, (*why, Because("ExternalURL is not to be shown", (_STEP_4, told))))
-    url = shown.directory.external_url
-    why = (*why, Because("ExternalURL", (_STEP_4, shown.server.name, url)))
-    return LinkPage(url, why) if world.policy.cross_site == "manual" else Redirect(url, 302, why)
-
-
-def _proxy(home: Server, many: Sequence[_Cas], facts: Facts, world: World, why: Why) -> Decision:
+def _proxy(home: Server, many: Sequence[Cas], facts: Facts, world: World, why: Why) -> Decision:
     """Steps 2 and 3: InternalURL and Integrated authentication; the first that answers, in the user's own order."""
     faults = []
     for cas in many:
@@ -102,7 +80,7 @@ def _proxy(home: Server, many: Sequence[_Cas], facts: Facts, world: World, why: 
     return Refuse(reason, "; ".join(f"{name}: {fault}" for name, fault in zip(names, faults, strict=True)), why)
 
 
-def _fault(cas: _Cas, world: World) -> str:
+def _fault(cas: Cas, world: World) -> str:
     """Why it cannot be proxied to; empty where it can."""
     url = read_url(cas.directory.internal_url)
     if not cas.directory.internal_authentication & _INTEGRATED:
@@ -118,7 +96,7 @@ def _fault(cas: _Cas, world: World) -> str:
     return "" if allowed_host(url.host, world.policy) else "InternalURL is not below an allowed suffix"
 
 
-def _proxied(cas: _Cas, world: World, why: Why) -> ProxyToCas:
+def _proxied(cas: Cas, world: World, why: Why) -> ProxyToCas:
     """The configuration's address of a server wins over its InternalURL."""
     server, methods = cas.server, cas.directory.internal_authentication
     url = read_url(cas.directory.internal_url)
@@ -136,13 +114,3 @@ def _proxied(cas: _Cas, world: World, why: Why) -> ProxyToCas:
     if how == "context":
         told = (*told, Because("security context", (_STEP_5, "proxyLogon.owa after a 441")))
     return ProxyToCas(server, service, cas.directory.internal_url, how, server.login_as, (*why, *told))
-
-
-def _is_here(text: str, world: World) -> bool:
-    url = read_url(text)
-    return url is not None and leads_back(url.host, world)
-
-
-def _may_be_shown(text: str, world: World) -> bool:
-    url = read_url(text)
-    return url is not None and url.secure and is_below(url.host, world.policy.public_suffixes)

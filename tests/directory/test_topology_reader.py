@@ -210,6 +210,7 @@ class ValueTests(ReaderTests):
             _virtual_directory(
                 "owa (Default Web Site)", "OWA", msExchInternalHostName=["https://boston.x.example/owa"],
                 msExchExternalHostName=["https://mail.x.example/owa"], msExchInternalAuthenticationMethods=["18"],
+                msExch2003Url=["https://old.x.example/exchange"],
                 msExchExternalAuthenticationMethods=["5"],
             ),
             _virtual_directory("owa (Exchange Back End)", "OWA"),
@@ -223,6 +224,7 @@ class ValueTests(ReaderTests):
         expected = VirtualDirectory(
             "BOSTON", "OWA", "owa (Default Web Site)", "https://boston.x.example/owa", "https://mail.x.example/owa",
             frozenset(("ntlm", "integrated")), frozenset(("basic", "forms")),
+            legacy_url="https://old.x.example/exchange",
         )  # fmt: skip
         self.assertEqual(owa, expected)
         self.assertTrue(inner.back_end)
