@@ -14,8 +14,8 @@ from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
 from exfront.sessions import Session
 from exfront.steps import Steps
-from exfront.web.auth_http import LogOns
 from exfront.web.back_end import BackEndConnection
+from exfront.web.basic_log_on import LogOns
 from exfront.web.cas_peer import CasPeer
 from exfront.web.cas_proxy import CasProxy
 from exfront.web.deadline import Deadline

@@ -13,7 +13,7 @@ from exfront.decision import SessionRecord
 from exfront.facts import Identity
 from exfront.reasons import FORM_NEEDED, FORM_REVOKED, Refused
 from exfront.steps import Steps
-from exfront.web.auth_http import LogOns
+from exfront.web.basic_log_on import LogOns
 from exfront.web.destinations import own_page
 from exfront.web.paths import BadPath, checked
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite

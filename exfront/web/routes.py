@@ -8,8 +8,8 @@ from exfront.facts import PROXY_LOG_ON, Identity
 from exfront.reasons import CONTEXT_NOT_POSSIBLE, IDENTITY_NOT_ALLOWED, INCONSISTENT_MAILBOX, Refused
 from exfront.topology import Mailbox
 from exfront.web import headers, schemes
-from exfront.web.auth_http import digest
 from exfront.web.back_end import BackEndConnection, ConnectionKey
+from exfront.web.basic_log_on import digest
 from exfront.web.cas_cookies import with_cookies
 from exfront.web.cas_proxy import host_of
 from exfront.web.context import ClientContext
