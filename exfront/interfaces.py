@@ -68,6 +68,9 @@ class IBackEndDialer(Interface):
         Fails with `exfront.reasons.Refused`.
         """
 
+    def address_of(relay: Relay) -> Deferred[str]:
+        """The IP address `dial` would try first, for others who connect there. Fails with `Refused`, as that does."""
+
     def start_tls(relay: Relay, protocol: IProtocol) -> Deferred[None]:
         """Start TLS on a connected protocol (STARTTLS, STLS), verified as above."""
 

@@ -172,6 +172,7 @@ ID_PAIRS = 30  # RFC 2971 section 3.3, S-MAIL-16
 ID_FIELD_OCTETS = 30
 ID_VALUE_OCTETS = 1024
 ALERT_CHARACTERS = 400  # S-MAIL-9: of a back end's [ALERT]
+AUTH_HTTP_WAIT = 1  # seconds that nginx waits at least: with 0 it would close its client's connection
 TCP_KEEPALIVE = 120  # S-MAIL-12
 PROXY_V1_OCTETS = 107  # S-MAIL-15: the longest line of version 1, with its end
 PROXY_V2_OCTETS = 2 * 1024  # S-MAIL-15: version 2 with its TLVs

@@ -343,6 +343,15 @@ TOO_MANY_AT_BACK_END = Reason(
     Severity.FAULT, retry_after=10,
 )  # fmt: skip
 
+# nginx asks where a mail client goes
+AUTH_METHOD_NOT_SERVED = Reason(
+    "XF-METHOD", "nginx asks for what no password answers", 501, "CANNOT", "SYS/PERM",
+    "This way to log on is not supported.",
+)  # fmt: skip
+NOT_FOR_NGINX = _unavailable(
+    "XF-BACKEND-NOT-ALLOWED", "the back end cannot be reached by nginx as exfront would", severity=Severity.ALARM
+)
+
 # The connection itself
 TOO_MANY_CONNECTIONS = Reason(
     "XF-LIMIT", "connections", 503, "LIMIT", "SYS/TEMP", "Too many connections.", Severity.FAULT, retry_after=10

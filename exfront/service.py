@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from random import SystemRandom
 from time import time
 from typing import Any
@@ -42,6 +43,7 @@ from exfront.directory.topology_reader import TopologyReader
 from exfront.explain import Explainer
 from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
+from exfront.mail.auth_http import Answers, auth_http_protocol
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
 from exfront.net.certificates import CertificateFiles, ServerCertificates
@@ -107,8 +109,8 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         settings.directory, settings.limits, reactor, settings.authentication.default_domain, servers=servers
     )
     passwords = LdapBindChecker(settings.directory, settings.limits, reactor, servers)
-    proxies = tuple(network for listener in settings.listener for network in listener.trusted_proxies)
-    proxies += settings.proxy.peer_networks
+    proxies = settings.proxy.peer_networks
+    proxies += tuple(network for listener in settings.listener for network in listener.speaks_for_many)
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
     transports: Transports = LeanTransports(reactor) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
@@ -161,10 +163,14 @@ def _dialer(settings: Settings, transports: Transports, back_ends: BackEndTable,
 def _cas(settings: Settings, directory: Directory, dialer: Dialer, pool: Pool, reactor: Any) -> Cas:
     """As a Client Access server: before others, and behind others."""
     file = settings.proxy.secret_file
-    secret = None if file is None else Secret(file.read_bytes().rstrip(b"\r\n"))
+    secret = None if file is None else _secret(file)
     groups = TokenGroups(partial(directory.read, purpose="configuration"), reactor.seconds)
     proxy = CasProxy(settings.proxy, groups.of, dialer, pool, reactor, time, directory.netbios_domain, secret)
     return Cas(proxy, CasPeer(CasPeers(settings.proxy, secret), Contexts(reactor.seconds)))
+
+
+def _secret(file: Path) -> Secret:
+    return Secret(file.read_bytes().rstrip(b"\r\n"))
 
 
 def _policy(settings: Settings) -> Policy:
@@ -302,7 +308,7 @@ def _listener(
     """One listening socket with the protocol that is spoken there."""
     implicit = tls if listener.tls == "implicit" else None
     speak = _protocol(listener, settings, parts, reactor, tls)
-    accept = partial(parts.steps.accept, listener.protocol, listener.title, listener.tls == "implicit", speak)
+    accept = partial(parts.steps.accept, listener.spoken, listener.title, listener.tls == "implicit", speak)
     address = listener.address
     return ListenerService(parts.transports, address.host, address.port, AdmittingFactory(accept), implicit)
 
@@ -360,5 +366,8 @@ def _protocol(
             pages=pages(settings.http.pages),
             cas=parts.cas,
         )
+    if listener.protocol == "auth_http":
+        key = None if listener.key_file is None else _secret(listener.key_file)
+        return partial(auth_http_protocol, answers=Answers(steps, listener, settings.limits, reactor, key))
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
     return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)

@@ -63,6 +63,10 @@ class Dialer:
         """See `IBackEndDialer`."""
         return Deferred.fromCoroutine(self._dial(relay, protocol, factory))
 
+    def address_of(self, relay: Relay) -> Deferred[str]:
+        """See `IBackEndDialer`."""
+        return Deferred.fromCoroutine(self._first_address(relay))
+
     def start_tls(self, relay: Relay, protocol: IProtocol) -> Deferred[None]:
         """See `IBackEndDialer`."""
         return self._handshakes[protocol].start_tls(self._verification(relay))
@@ -144,6 +148,9 @@ class Dialer:
         if not allowed:
             raise Refused(refusal, f"host={server.host} addresses={','.join(addresses)} port={port}")
         return allowed
+
+    async def _first_address(self, relay: Relay) -> str:
+        return (await self._allowed_addresses(relay.server, relay.service.port))[0]
 
     async def _resolve(self, host: str) -> list[str]:
         try:

@@ -23,7 +23,7 @@ from exfront.topology import Protocol, Server
 
 def listened_for(settings: Settings) -> tuple[Protocol, ...]:
     """The protocols that clients can speak."""
-    return tuple(dict.fromkeys(listener.protocol for listener in settings.listener))
+    return tuple(dict.fromkeys(each for listener in settings.listener for each in listener.served))
 
 
 def passes_log_ons(settings: Settings) -> bool:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Callable, Sequence
-from itertools import combinations
 
 from exfront import limits
-from exfront.config.check_names import each_once, is_distinguished_name, is_dns_domain
+from exfront.config.check_listeners import check_listeners
+from exfront.config.check_names import is_distinguished_name, is_dns_domain
 from exfront.config.check_proxy import check_proxy
 from exfront.config.check_servers import check_servers
 from exfront.config.check_sites import check_virtual_sites
 from exfront.config.defaults import default_domains, dns_domain
 from exfront.config.errors import KeyPath, nearest, quoted
 from exfront.config.findings import Findings
-from exfront.config.kinds import HostPort
-from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 
 _LINK_LOCAL = ipaddress.ip_network("169.254.0.0/16")  # cloud machines keep secrets there (S-DIR-4)
@@ -29,66 +27,6 @@ def check_relations(settings: Settings, findings: Findings) -> None:
     """Note every setting that another one contradicts."""
     for rule in _RULES:
         rule(settings, findings)
-
-
-def _listeners(settings: Settings, findings: Findings) -> None:
-    for index, listener in enumerate(settings.listener):
-        _listener(settings, listener, ("listener", index), findings)
-    for (one, first), (two, second) in combinations(enumerate(settings.listener), 2):
-        if _same_socket(first.address, second.address):
-            here, there = ("listener", two, "address"), ("listener", one, "address")
-            line = findings.lines.of(there)
-            problem = f"{second.address} is taken by the listener on {first.address} in line {line}"
-            findings.error(here, problem, "each address and port once", also=(there,))
-    names: list[tuple[KeyPath, str]] = [
-        (("listener", index, "name"), each.name) for index, each in enumerate(settings.listener) if each.name
-    ]
-    each_once(names, "listener name", findings)
-
-
-def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
-    protocol, tls = (*here, "protocol"), (*here, "tls")
-    if listener.protocol == "http" and listener.tls == "starttls":
-        findings.error(tls, "HTTP has no STARTTLS", '"none", "implicit"', also=(protocol,))
-    if listener.tls != "none" and settings.tls.certificate is None:
-        findings.error(tls, f"{quoted(listener.tls)} without a certificate", "[tls] certificate", also=_CERTIFICATE)
-    if listener.protocol == "http" and not settings.virtual_site:
-        findings.error(protocol, "http without a [[virtual_site]] serves nothing", also=(("virtual_site",),))
-    _http_only(listener, here, findings)
-    if listener.allow_plaintext and listener.tls != "implicit":
-        findings.warn((*here, "allow_plaintext"), "passwords may cross the network in clear")
-    if listener.protocol != "http" and listener.tls == "none" and not listener.allow_plaintext:
-        findings.warn(protocol, "nobody can log on here: no TLS, and allow_plaintext is false")
-
-
-def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
-    for key in ("trusted_proxies", "strict_hosts", "client_ca_file"):
-        if getattr(listener, key) and listener.protocol != "http":
-            findings.error(
-                (*here, key), f"{listener.protocol} has none", 'protocol = "http"', also=((*here, "protocol"),)
-            )
-    if listener.client_ca_file is not None and listener.protocol == "http" and listener.tls != "implicit":
-        path, tls = (*here, "client_ca_file"), ((*here, "tls"),)
-        findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)
-    elif listener.client_ca_file is not None:
-        findings.warn((*here, "client_ca_file"), "who may sign for these authorities is every user, by certificate")
-    for index, network in enumerate(listener.trusted_proxies):
-        path = (*here, "trusted_proxies", index)
-        if network.prefixlen == 0:
-            findings.error(path, f"{network} is everybody", "the addresses of the proxies before this listener")
-        else:
-            findings.warn(path, f"{network} is believed in what it says of its clients")
-
-
-_CERTIFICATE: tuple[KeyPath, ...] = (("tls", "certificate"),)
-
-
-def _same_socket(one: HostPort, other: HostPort) -> bool:
-    """Whether the system refuses the second; IPv6 sockets take IPv6 only, and port 0 is a new port each time."""
-    first, second = ipaddress.ip_address(one.host), ipaddress.ip_address(other.host)
-    if one.port != other.port or one.port == 0 or first.version != second.version:
-        return False
-    return first == second or first.is_unspecified or second.is_unspecified
 
 
 def _directory_servers(settings: Settings, findings: Findings) -> None:
@@ -216,7 +154,7 @@ def _process(settings: Settings, findings: Findings) -> None:
 
 
 _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
-    _listeners,
+    check_listeners,
     _directory_servers,
     _directory,
     _entries,

@@ -34,6 +34,7 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
         files.authorities(server.ca_file, ("server", index, "ca_file"))
     for index, listener in enumerate(settings.listener):
         files.authorities(listener.client_ca_file, ("listener", index, "client_ca_file"))
+        files.password(listener.key_file, ("listener", index, "key_file"))
     files.password(directory.bind_password_file, ("directory", "bind_password_file"))
     files.password(settings.proxy.secret_file, ("proxy", "secret_file"))
     if settings.proxy.certificate is not None:

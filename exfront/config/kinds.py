@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -129,3 +132,19 @@ def read_network(text: str) -> Network:
         return ipaddress.ip_network(text)
     except ValueError:
         raise ValueError("a network like 10.1.0.0/16 (no host bits set)") from None
+
+
+@lru_cache(4096)
+def read_address(text: str) -> Address | None:
+    """An IP address without zone; one of IPv4 within IPv6 is that of IPv4. None for anything else."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def within(address: str, networks: Sequence[Network]) -> bool:
+    """Whether an address lies in one of the networks."""
+    found = read_address(address)
+    return found is not None and any(found in network for network in networks)

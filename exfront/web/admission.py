@@ -12,6 +12,7 @@ from functools import lru_cache
 from attrs import frozen
 
 from exfront import limits
+from exfront.config.kinds import within
 from exfront.reasons import (
     ADDRESS_NOT_ALLOWED,
     BAD_INPUT,
@@ -29,7 +30,6 @@ from exfront.web import rpc
 from exfront.web.applications import KNOWN_METHODS
 from exfront.web.headers import ClientFacts, loops
 from exfront.web.paths import BadPath
-from exfront.web.trust import within
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire.http1.events import Framing, Length, RequestHead
 

@@ -10,12 +10,12 @@ from attrs import define
 from exfront import limits
 from exfront.auth.cas_peers import CasPeers
 from exfront.auth.contexts import Contexts, HeldContext
+from exfront.config.kinds import within
 from exfront.decision import ProxyToCas, SessionRecord
 from exfront.reasons import BAD_INPUT, CSC_MALFORMED, CSC_NEEDED, CSC_PEER, LOOP, METHOD_NOT_ALLOWED, Refused
 from exfront.web.answer import Answer
 from exfront.web.body import RequestBody
 from exfront.web.gathered import gather
-from exfront.web.trust import within
 from exfront.web.virtual_sites import VirtualDirectory
 from exfront.wire.http1.events import Headers, RequestHead, all_values, first_value
 from exfront.wire.security_context import BadContext, read

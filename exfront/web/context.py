@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from exfront.auth.client_certificate import ClientCertificate
 from exfront.auth.forms import FormLogOns
+from exfront.config.kinds import within
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
@@ -26,7 +27,7 @@ from exfront.web.pages import Pages
 from exfront.web.passthrough import RouteCookies
 from exfront.web.pool import Pool
 from exfront.web.route import Route
-from exfront.web.trust import told_by_proxy, within
+from exfront.web.trust import told_by_proxy
 from exfront.web.virtual_sites import ListenerSites, VirtualSites
 from exfront.wire.http1.events import Headers
 

@@ -5,36 +5,17 @@ Pure functions over addresses and fields.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from exfront import limits
-from exfront.config.kinds import Network
+from exfront.config.kinds import Network, read_address, within
 from exfront.web.headers import ClientFacts
 from exfront.wire.http1.events import Headers
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _HTTPS = b"https"
 _FOR, _PROTO, _HOP = b"x-forwarded-for", b"x-forwarded-proto", b"x-exfront-hop"
 _TOLD = frozenset({_FOR, _PROTO, _HOP})
 _LENGTHS = frozenset(map(len, _TOLD))  # a look at the length spares most names the rest
-
-
-@lru_cache(4096)
-def read_address(text: str) -> Address | None:
-    """An IP address without zone; one of IPv4 within IPv6 is that of IPv4. None for anything else."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def within(address: str, networks: Sequence[Network]) -> bool:
-    """Whether an address lies in one of the networks."""
-    found = read_address(address)
-    return found is not None and any(found in network for network in networks)
 
 
 def told_by_proxy(headers: Headers, peer: ClientFacts, proxies: Sequence[Network]) -> ClientFacts:

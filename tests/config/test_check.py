@@ -51,6 +51,20 @@ class ListenerTests(SynchronousTestCase):
         found = errors(related(_listeners(("http", "*:80", "none"))))
         self.assertEqual(found, ["5 listener[1].protocol: http without a [[virtual_site]] serves nothing"])
 
+    def test_auth_http(self) -> None:
+        """S-MAIL-15, S-OPS-11: only for who is named; passwords that cross the network are a warning."""
+        asked = DIRECTORY + '[[listener]]\nprotocol = "auth_http"\naddress = "127.0.0.1:9000"\n'
+        self.assertEqual((errors(related(asked)), warnings(related(asked))), ([], []))
+        found = errors(related(asked + 'tls = "implicit"\naskers = ["0.0.0.0/0"]\n[tls]\ncertificate = "a"\n'))
+        self.assertEqual(
+            found, ["7 listener[1].tls: nginx asks without TLS", "8 listener[1].askers[1]: 0.0.0.0/0 is everybody"]
+        )
+        self.assertEqual(warnings(related(asked + 'askers = ["10.0.0.0/8"]\n')), ["7 listener[1].askers[1]"])
+        found = errors(related(SMALLEST + 'key_file = "key"\naskers = ["10.0.0.1/32"]\n'))
+        self.assertEqual(
+            found, ["8 listener[1].key_file: imap4 has none", "9 listener[1].askers: imap4 has none"][::-1]
+        )
+
     def test_passwords_in_clear_are_a_warning(self) -> None:
         self.assertEqual(warnings(related(SMALLEST)), ["7 listener[1].allow_plaintext"])
 

@@ -67,7 +67,7 @@ class LoadTests(SynchronousTestCase):
             ["exfront.toml:20:", "limits.drain_time:"],
         ])  # fmt: skip
         self.assertIn("did you mean bind_password_file?", lines[0])
-        self.assertIn('did you mean "imap4"? (allowed: "imap4", "pop3", "http")', lines[1])
+        self.assertIn('did you mean "imap4"? (allowed: "imap4", "pop3", "http", "auth_http")', lines[1])
 
     def test_relative_paths_are_absolute_afterwards(self) -> None:
         """The process changes its folder later."""

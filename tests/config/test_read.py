@@ -19,7 +19,7 @@ from exfront.config.read import read_settings
 from tests.support.configuration import DIRECTORY, FOLDER, LISTENER, SITE, SMALLEST, errors, read
 
 _LISTENER_KEYS = (
-    "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, proxy_peers, client_ca_file"
+    "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, askers, key_file, proxy_peers, client_ca_file"
 )
 
 
@@ -158,7 +158,7 @@ class MistakeTests(SynchronousTestCase):
 
     def test_a_wrong_word_comes_with_the_nearest_and_all_that_are_allowed(self) -> None:
         (error,) = read(SMALLEST.replace('"imap4"', '"IMAP"'))[1].errors
-        self.assertEqual((error.nearest, error.allowed), ('"imap4"', '"imap4", "pop3", "http"'))
+        self.assertEqual((error.nearest, error.allowed), ('"imap4"', '"imap4", "pop3", "http", "auth_http"'))
 
     def test_the_way_to_write_a_table_is_told(self) -> None:
         (error,) = read(SMALLEST.replace("[[listener]]", "[listener]"))[1].errors

@@ -7,6 +7,7 @@ import http.client
 import imaplib
 import poplib
 import socket
+import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -94,10 +95,17 @@ def get(address: Address, path: str, headers: Mapping[str, str] | None = None, m
 
 
 class Conversation:
-    """A socket that says exactly what a test wants, and reads with a time limit; `source` is the client's address."""
+    """A socket that says exactly what a test wants, and reads with a time limit; `source` is the client's address.
 
-    def __init__(self, address: Address, seconds: float = PATIENCE, source: str = "") -> None:
+    With `tls` it speaks that from the start.
+    """
+
+    def __init__(
+        self, address: Address, seconds: float = PATIENCE, source: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.socket = socket.create_connection(address, seconds, (source, 0) if source else None)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> Conversation:

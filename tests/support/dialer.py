@@ -63,6 +63,11 @@ class MemoryDialer:
         built.makeConnection(connection.transport)
         return succeed(built)
 
+    def address_of(self, relay: Relay) -> Deferred[str]:
+        if self.refuse is not None:
+            return fail(Refused(self.refuse))
+        return succeed(relay.server.address or "192.0.2.99")
+
     def start_tls(self, relay: Relay, protocol: IProtocol) -> Deferred[None]:
         self.tls.append(protocol)
         return fail(Refused(self.tls_refuse)) if self.tls_refuse is not None else succeed(None)
