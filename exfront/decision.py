@@ -64,11 +64,12 @@ class Redirect:
 
 @frozen
 class Refuse:
-    """No: the reason, and for the log what exactly was missing."""
+    """No: the reason, and for the log what exactly was missing; `server` is the name of the one that it is about."""
 
     reason: Reason
     detail: str = ""
     because: tuple[Because, ...] = ()
+    server: str = ""
 
 
 # What exfront answers itself, and a client of HTTP alone gets.

@@ -46,6 +46,8 @@ class Facts:
 
     `port` and `tls` are the configuration's for this virtual directory; 0 and None leave them to the server.
     `smtp_domain` is what its mailboxes have addresses in; `smtp_domain_match` says whether they must.
+    `activesync_version` is the protocol version that a phone speaks, as Exchange's log writes it (121 is 12.1), 0 where
+    it is not told.
     """
 
     protocol: Protocol
@@ -58,6 +60,7 @@ class Facts:
     tls: Tls | None = None
     smtp_domain: str = ""
     smtp_domain_match: SmtpDomainMatch = "sp1"
+    activesync_version: int = 0
 
 
 @frozen
@@ -66,7 +69,8 @@ class Policy:
 
     `public_suffixes` are those whose hosts clients may be sent to (S-ROUTE-7); `own_names` are host names of this front
     end, in lower case: what leads to one of them leads back here. `cross_site` says how a client is sent to the
-    ExternalURL of another site: by a page with a link, or at once. `proves` says whether we can prove to a second
+    ExternalURL of another site: by a page with a link, or at once; `activesync_cross_site` whether a phone is, by 451.
+    With `block_legacy` mailboxes of Exchange 2003 have no ActiveSync. `proves` says whether we can prove to a second
     Client Access server that we are one. `front_end` says as which generation's front end exfront behaves.
     """
 
@@ -74,6 +78,8 @@ class Policy:
     public_suffixes: tuple[str, ...] = ()
     own_names: frozenset[str] = frozenset()
     cross_site: Literal["manual", "silent"] = "manual"
+    activesync_cross_site: Literal["redirect", "proxy"] = "redirect"
+    block_legacy: bool = False
     proves: bool = False
     front_end: FrontEnd = "any"
 

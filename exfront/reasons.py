@@ -264,6 +264,10 @@ MAIL_IN_OTHER_SITE = Reason(
     "XF-OTHER-SITE", "POP3 and IMAP4 of a 2007 mailbox are its own site's", 403, "CONTACTADMIN", "SYS/PERM",
     "The mailbox is in another Active Directory site. Use the POP3 or IMAP4 server of that site.",
 )  # fmt: skip
+LEGACY_BLOCKED = Reason(  # BlockLegacyMailboxes of web.config
+    "XF-LEGACY-MAILBOX", "ActiveSync of mailboxes of Exchange 2003 is blocked", 403, "CANNOT", "SYS/PERM",
+    "This mailbox is not synchronized here.",
+)  # fmt: skip
 SMTP_DOMAIN_MISMATCH = Reason(  # KB293386
     "XF-SMTP-DOMAIN", "the user has no address in the virtual directory's SMTP domain", 401, "NOPERM", "SYS/PERM",
     "Error: Access is denied.", substatus=5,

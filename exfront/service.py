@@ -182,6 +182,8 @@ def _policy(settings: Settings) -> Policy:
         public_suffixes=settings.http.public_suffixes or (),
         own_names=frozenset(name.rstrip(".").lower() for name in names),
         cross_site=settings.http.cross_site,
+        activesync_cross_site=settings.http.activesync_cross_site,
+        block_legacy=settings.http.block_legacy_mailboxes,
         proves=settings.proxy.proves,
         front_end=settings.exchange.front_end,
     )

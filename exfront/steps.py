@@ -130,6 +130,8 @@ class Steps:
         decision: Decision = decide(facts, world)
         record.steps["route"] = self.clock.seconds() - began
         record.decision = type(decision).__name__
+        if isinstance(decision, Refuse) and decision.server:
+            record.back_end = decision.server
         performed = perform(decision, proves=world.policy.proves)
         if isinstance(performed, Relay):
             record.back_end = performed.server.name

@@ -18,4 +18,6 @@ class HttpSection:
     removed_headers: tuple[str, ...] = ()
     public_suffixes: tuple[str, ...] | None = None  # where clients may be sent; default: the DNS domain of the base
     cross_site: Literal["manual", "silent"] = "manual"  # to another site's ExternalURL: by a link page, or at once
+    activesync_cross_site: Literal["redirect", "proxy"] = "redirect"  # the same of phones: by 451, or not at all
+    block_legacy_mailboxes: bool = False  # no ActiveSync for mailboxes of Exchange 2003
     pages: Path | None = None

@@ -52,6 +52,15 @@ def none_answers(home: Server, servers: Sequence[Server], why: Why, step: str) -
     return Refuse(CAS_DOWN, told, (*why, Because(rule, (step, home.site))))
 
 
+def in_own_site(home: Server, world: World) -> tuple[bool, str]:
+    """Whether a mailbox server stands in our own site, and how that was seen, in words."""
+    if not world.site:
+        return True, "the own site is not known, taken for this one"
+    if world.site.lower() == home.site.lower():
+        return True, "the own site"
+    return False, f"not the own one, {world.site}"
+
+
 def user_of(facts: Facts) -> str:
     """Who the choice is the same for."""
     who = facts.identity.account or facts.mailbox

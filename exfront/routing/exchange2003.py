@@ -10,7 +10,14 @@ from __future__ import annotations
 from exfront.because import Because
 from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
-from exfront.reasons import CONTRADICTORY_TOPOLOGY, MAILBOX_NOT_FOUND, MAILBOX_ON_2003, SMTP_DOMAIN_MISMATCH, Reason
+from exfront.reasons import (
+    CONTRADICTORY_TOPOLOGY,
+    LEGACY_BLOCKED,
+    MAILBOX_NOT_FOUND,
+    MAILBOX_ON_2003,
+    SMTP_DOMAIN_MISMATCH,
+    Reason,
+)
 from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable
 from exfront.routing.choice import by_sid
 from exfront.topology import Mailbox, Scheme, Server
@@ -37,6 +44,9 @@ def decide(home: Server, facts: Facts, world: World) -> Decision:
     if facts.application in _LATER:
         told = Because("only /exchange, /public and /exchweb open it", (_OWA_STEP_1, facts.application))
         return Refuse(MAILBOX_ON_2003, f"server={home.name} application={facts.application}", (*why, told))
+    if facts.application == "activesync" and world.policy.block_legacy:
+        told = Because("BlockLegacyMailboxes", ("ActiveSync", home.name))
+        return Refuse(LEGACY_BLOCKED, f"server={home.name}", (*why, told), server=home.name)
     if facts.application == "public":
         home, why = _public_server(home, mailbox, facts, world, why)
     elif facts.application == "exchange":

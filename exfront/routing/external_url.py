@@ -40,13 +40,21 @@ def elsewhere(many: Iterable[Cas], world: World) -> list[Cas]:
 
 def link(many: Sequence[Cas], world: World, why: Why, step: str, *, silent: bool) -> Decision:
     """To the ExternalURL of the first of them that may be shown: at once, or by a page."""
+    shown = shown_url(many, world, why, step)
+    if isinstance(shown, Refuse):
+        return shown
+    url, why = shown
+    return Redirect(url, 302, why) if silent else LinkPage(url, why)
+
+
+def shown_url(many: Sequence[Cas], world: World, why: Why, step: str) -> tuple[str, Why] | Refuse:
+    """The first ExternalURL that may be shown, and why that one (S-ROUTE-7)."""
     shown = next((cas for cas in many if may_be_shown(cas.directory.external_url, world)), None)
     if shown is None:
         told = " ".join(f"{cas.server.name}={cas.directory.external_url}" for cas in many)
         return Refuse(EXTERNAL_URL_NOT_SHOWN, told, (*why, Because("ExternalURL is not to be shown", (step, told))))
     url = shown.directory.external_url
-    why = (*why, Because("ExternalURL", (step, shown.server.name, url)))
-    return Redirect(url, 302, why) if silent else LinkPage(url, why)
+    return url, (*why, Because("ExternalURL", (step, shown.server.name, url)))
 
 
 def is_here(text: str, world: World) -> bool:

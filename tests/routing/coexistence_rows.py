@@ -2,8 +2,8 @@
 
 Sources: *Transitioning Client Access to Exchange Server 2010*, *Client Connectivity in an Exchange 2013 Coexistence
 Environment*, *CASProxy mit Exchange 2007*. ``host:port`` is relayed to, ``proxy`` goes to another site's Client Access
-server, ``link`` is a page with a link, ``302`` a redirection, ``XF-`` a refusal. Where the matrix has no cell, or a
-dash, the Reason stands.
+server, ``link`` is a page with a link, ``302`` and ``451`` a redirection, ``XF-`` a refusal. Where the matrix has no
+cell, or a dash, the Reason stands.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ _LINK_13 = (
     "link https://old13.chicago.fourthcoffee.com/owa",
     "link https://mail13.dallas.fourthcoffee.com/owa",
 )
+_EWS_07 = ("chicago-cas07:443", "proxy ames-cas07:443", "proxy dallas-cas07:443")
+_EWS_10 = ("chicago-cas10:443", "proxy ames-cas10:443", "proxy dallas-cas10:443")
+_PHONES_07 = (*_EWS_07[:2], "451 https://mail07.dallas.fourthcoffee.com/owa")
+_PHONES_10 = (*_EWS_10[:2], "451 https://mail10.dallas.fourthcoffee.com/owa")
 _IMAP_07 = ("chicago-cas07:143", "ames-cas07:143", "dallas-cas07:143")
 _IMAP_10 = ("chicago-cas10:143", "ames-cas10:143", "dallas-cas10:143")
 _IMAP_13 = ("chicago-mbx13:1993", "dallas-mbx13:1993")
@@ -72,7 +76,8 @@ MATRIX: Mapping[tuple[FrontEnd, str], tuple[str, ...]] = {
     ("2003", "rpc"): ("be03:80", *_N3, *_N3, *_N2),
     ("2007", "exchange"): ("be03:80", *_SITES_07, *_LINK_10, *_LINK_13),
     ("2007", "owa"): (OWA_2003, *_SITES_07, *_LINK_10, *_LINK_13),
-    ("2007", "ews"): (NONE, *_RELAY_07, *_N3, *_N2),
+    ("2007", "activesync"): ("be03:80", *_PHONES_07, *_N3, *_N2),
+    ("2007", "ews"): (NONE, *_EWS_07, *_N3, *_N2),
     ("2007", "oab"): (NONE, *_RELAY_07, *_N3, *_N2),
     ("2007", "imap4"): ("be03:143", "chicago-cas07:143", OTHER_SITE, OTHER_SITE, *_N3, *_N2),
     ("2007", "pop3"): ("be03:110", "chicago-cas07:110", OTHER_SITE, OTHER_SITE, *_N3, *_N2),
@@ -80,14 +85,16 @@ MATRIX: Mapping[tuple[FrontEnd, str], tuple[str, ...]] = {
     ("2007", "mapi"): (NONE, *_all(NONE), *_N3, *_N2),
     ("2010", "exchange"): (_LEGACY, _OLD07, *_SITES_07[1:], *_SITES_10, *_LINK_13),
     ("2010", "owa"): (_LEGACY, _OLD07, *_SITES_07[1:], *_SITES_10, *_LINK_13),
-    ("2010", "ews"): (NONE, *_all(AUTODISCOVER), *_RELAY_10, *_N2),
+    ("2010", "activesync"): ("be03:80", *_PHONES_07, *_PHONES_10, *_N2),
+    ("2010", "ews"): (NONE, *_all(AUTODISCOVER), *_EWS_10, *_N2),
     ("2010", "oab"): (NONE, *_RELAY_07, *_RELAY_10, *_N2),
     ("2010", "imap4"): ("be03:143", *_IMAP_07, *_IMAP_10, *_N2),
     ("2010", "pop3"): ("be03:110", *_POP_07, *_POP_10, *_N2),
     ("2010", "rpc"): ("be03:80", *_RELAY_07, *_RELAY_10, *_N2),
     ("2010", "mapi"): (NONE, *_all(NONE), *_all(NONE), *_N2),
     ("2013", "owa"): (APART, _OLD07, _OLD07, _AT07, *_SITES_10, *_RELAY_13),
-    ("2013", "ews"): (APART, *_all(AUTODISCOVER), *_RELAY_10, *_RELAY_13),
+    ("2013", "activesync"): (APART, *_EWS_07, *_EWS_10, *_RELAY_13),
+    ("2013", "ews"): (APART, *_all(AUTODISCOVER), *_EWS_10, *_RELAY_13),
     ("2013", "autodiscover"): (APART, *_all("chicago-mbx13:444"), *_RELAY_10, *_RELAY_13),
     ("2013", "oab"): (APART, *_RELAY_07, *_RELAY_10, *_RELAY_13),
     ("2013", "imap4"): (APART, *_IMAP_07, *_IMAP_10, *_IMAP_13),
@@ -96,7 +103,8 @@ MATRIX: Mapping[tuple[FrontEnd, str], tuple[str, ...]] = {
     ("2013", "mapi"): (APART, *_all(NONE), *_all(NONE), *_RELAY_13),
     ("any", "exchange"): ("be03:80", *_SITES_07, *_SITES_10, *_RELAY_13),
     ("any", "owa"): (OWA_2003, *_SITES_07, *_SITES_10, *_RELAY_13),
-    ("any", "ews"): ("be03:80", *_RELAY_07, *_RELAY_10, *_RELAY_13),
+    ("any", "activesync"): ("be03:80", *_PHONES_07, *_PHONES_10, *_RELAY_13),
+    ("any", "ews"): ("be03:80", *_EWS_07, *_EWS_10, *_RELAY_13),
     ("any", "oab"): ("be03:80", *_RELAY_07, *_RELAY_10, *_RELAY_13),
     ("any", "autodiscover"): ("be03:80", *_RELAY_07, *_RELAY_10, *_RELAY_13),
     ("any", "imap4"): ("be03:143", *_IMAP_07, *_IMAP_10, *_IMAP_13),

@@ -70,7 +70,8 @@ def facts(wanted: str, generation: str, site: str = OWN) -> Facts:
     """A user of that generation asks for an application, or by IMAP4 or POP3."""
     account = mailbox(f"user{generation}", mailbox_server(generation, site))
     protocol: Protocol = "imap4" if wanted == "imap4" else "pop3" if wanted == "pop3" else "http"
-    return Facts(protocol, Identity(account), account, wanted if protocol == "http" else "")
+    application = wanted if protocol == "http" else ""
+    return Facts(protocol, Identity(account), account, application, activesync_version=121)
 
 
 def landing(decision: Decision) -> str:
@@ -82,8 +83,8 @@ def landing(decision: Decision) -> str:
             return f"proxy {server.name}:{service.port}"
         case LinkPage(url=url):
             return f"link {url}"
-        case Redirect(url=url):
-            return f"302 {url}"
+        case Redirect(url=url, status=status):
+            return f"{status} {url}"
         case Refuse(reason=reason):
             return f"{reason.code}: {reason.cause}"
     raise AssertionError(decision)

@@ -368,7 +368,7 @@ class MailTests(Case):
         self.assertEqual(names, {"austin"})
 
     def test_other_applications_go_to_the_mailboxs_site(self) -> None:
-        for application in ("ews", "activesync", "autodiscover", "oab", "rpc"):
+        for application in ("autodiscover", "oab", "rpc"):
             relay = self.relayed(world(_DALLAS), facts(application=application))
             self.assertEqual((relay.server.name, relay.service), ("dallas", _HTTPS), application)
 

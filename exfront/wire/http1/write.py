@@ -23,11 +23,11 @@ REASON_PHRASES: dict[int, bytes] = {
     426: b"Upgrade Required", 428: b"Precondition Required", 429: b"Too Many Requests",
     431: b"Request Header Fields Too Large", 440: b"Login Timeout", 441: b"Need Identity",
     449: b"Retry after sending a PROVISION command",
-    451: b"Unavailable For Legal Reasons",
+    451: b"",  # of MS-ASHTTP: it is written so there
     500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
     504: b"Gateway Timeout", 505: b"HTTP Version Not Supported", 507: b"Insufficient Storage", 508: b"Loop Detected",
 }  # fmt: skip
-"""RFC 9110 section 15, RFC 4918, RFC 6585; 440 and 441 of Exchange, 449 of MS-ASHTTP."""
+"""RFC 9110 section 15, RFC 4918, RFC 6585; 440 and 441 of Exchange, 449 and 451 of MS-ASHTTP."""
 
 _FIRST_FINAL = 200
 _NO_CONTENT = 204
