@@ -372,4 +372,12 @@ def _protocol(
         key = None if listener.key_file is None else _secret(listener.key_file)
         return partial(auth_http_protocol, answers=Answers(steps, listener, settings.limits, reactor, key))
     speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
-    return partial(speak, steps=steps, listener=listener, settings=settings.limits, clock=reactor, tls=tls)
+    return partial(
+        speak,
+        steps=steps,
+        listener=listener,
+        settings=settings.limits,
+        clock=reactor,
+        tls=tls,
+        mail=settings.mail,
+    )

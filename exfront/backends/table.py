@@ -11,6 +11,7 @@ from typing import Literal
 from attrs import define, field, frozen
 from twisted.logger import Logger
 
+from exfront.backends.capabilities import Capabilities
 from exfront.backends.health import CONNECT_FAULTS, Application, Attempt, Breaker, words
 from exfront.config.limits import LimitsSection
 from exfront.facts import Health
@@ -107,11 +108,13 @@ class BackEndTable:
     """`settings` is [limits]; `seconds` gives the time of a clock that only goes forward (S-OPS-10).
 
     `reclaim` closes a connection to a server, by name, that nobody uses just now, and says whether there was one.
+    `capabilities` are what mail services said that they can do.
     """
 
     settings: LimitsSection
     seconds: Callable[[], float]
     reclaim: Callable[[str], bool] = lambda server: False
+    capabilities: Capabilities = field(factory=Capabilities)
     _servers: dict[str, _Server] = field(factory=dict)
     _applications: dict[tuple[str, str, str, int], Application] = field(factory=dict)  # under names as they were spelt
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from exfront import limits
 from exfront.config.check_listeners import check_listeners
+from exfront.config.check_mail import check_mail
 from exfront.config.check_names import is_distinguished_name, is_dns_domain
 from exfront.config.check_proxy import check_proxy
 from exfront.config.check_servers import check_servers
@@ -165,6 +166,7 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     check_servers,
     check_virtual_sites,
     check_proxy,
+    check_mail,
     _authentication,
     _forms,
     _control,

@@ -67,7 +67,7 @@ def _authentication(directory: VirtualDirectorySection, here: KeyPath, findings:
 def _certificates(settings: Settings, directory: VirtualDirectorySection, here: KeyPath, findings: Findings) -> None:
     if "certificate" not in directory.authentication:
         return
-    if not any(listener.client_ca_file for listener in settings.listener):
+    if not any(listener.client_ca_file for listener in settings.listener if listener.protocol == "http"):
         path, listeners = (*here, "authentication"), (("listener",),)
         findings.error(path, "no listener asks for a certificate", "client_ca_file in a [[listener]]", also=listeners)
     if directory.identity == "basic":

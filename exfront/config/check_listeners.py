@@ -50,12 +50,12 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
 
 
 def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
-    for key in ("trusted_proxies", "strict_hosts", "client_ca_file"):
+    for key in ("trusted_proxies", "strict_hosts"):
         if getattr(listener, key) and listener.protocol != "http":
             findings.error(
                 (*here, key), f"{listener.protocol} has none", 'protocol = "http"', also=((*here, "protocol"),)
             )
-    if listener.client_ca_file is not None and listener.protocol == "http" and listener.tls != "implicit":
+    if listener.client_ca_file is not None and (listener.tls == "none" or listener.protocol == "auth_http"):
         path, tls = (*here, "client_ca_file"), ((*here, "tls"),)
         findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)
     elif listener.client_ca_file is not None:

@@ -32,7 +32,7 @@ class ListenerSection:
     key_file: Path | None = None  # auth_http: a secret that nginx says
     proxy_peers: bool = False  # http: take requests of the Client Access servers of [proxy]
 
-    client_ca_file: Path | None = None  # http: who may sign clients' certificates; they are asked for one
+    client_ca_file: Path | None = None  # who may sign clients' certificates; they are asked for one
 
     @property
     def title(self) -> str:

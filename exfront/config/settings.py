@@ -14,6 +14,7 @@ from exfront.config.http import HttpSection
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.log import LogSection
+from exfront.config.mail import MailSection
 from exfront.config.process import ProcessSection
 from exfront.config.proxy import ProxySection
 from exfront.config.server import ServerSection
@@ -32,6 +33,7 @@ class Settings:
     tls: TlsSection = Factory(TlsSection)
     server: tuple[ServerSection, ...] = ()
     virtual_site: tuple[VirtualSiteSection, ...] = ()
+    mail: MailSection = Factory(MailSection)
     forms: FormsSection = Factory(FormsSection)
     http: HttpSection = Factory(HttpSection)
     exchange: ExchangeSection = Factory(ExchangeSection)

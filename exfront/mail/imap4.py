@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar
 
 from exfront import limits
 from exfront.mail.login import (
-    Ask,
     Leave,
     LogOn,
     Offer,
@@ -20,6 +20,7 @@ from exfront.mail.login import (
     Welcome,
     Wrong,
 )
+from exfront.mail.sasl import Authenticating
 from exfront.reasons import Reason
 from exfront.secret import Secret
 from exfront.wire.imap4_commands import (
@@ -34,21 +35,25 @@ from exfront.wire.imap4_commands import (
     String,
 )
 from exfront.wire.imap4_id import BadId, read_id
-from exfront.wire.sasl import BadSasl, decode_initial_response, decode_response, read_plain
 
-# S-MAIL-4: of the back end's list after login. These are about a log-on that is over, or send the client elsewhere.
-_NOT_AFTER_LOGIN = frozenset((b"STARTTLS", b"LOGINDISABLED", b"LOGIN-REFERRALS", b"MAILBOX-REFERRALS"))
+# S-MAIL-4: of the back end's list after login. These are about a log-on that is over, would undo it (RFC 8437), or send
+# the client elsewhere.
+_NOT_AFTER_LOGIN = frozenset(
+    (b"STARTTLS", b"LOGINDISABLED", b"LOGIN-REFERRALS", b"MAILBOX-REFERRALS", b"UNAUTHENTICATE")
+)
+# Commands that clients may give before login too, where this dialogue does not know them (RFC 5255).
+_NOT_BEFORE_LOGIN = frozenset((b"LANGUAGE", b"XCLIENT", b"X-PROXY"))
 
 _NOT_VALID = "The arguments are not valid."
 
 
 class Imap4Speaker:
-    """One connection's words; keeps the tag of an AUTHENTICATE that waits for its response."""
+    """One connection's words."""
 
     failures = limits.IMAP4_LOGIN_FAILURES
 
     def __init__(self) -> None:
-        self._sasl_tag = b""
+        self._sasl = Authenticating(_bad, _no)
 
     def request(self, event: Event, offer: Offer) -> Request:
         """What the client wants with `event`."""
@@ -59,7 +64,7 @@ class Imap4Speaker:
                     return _bad(tag, "Unknown command, or not before a log-on.")
                 return handler(self, tag, arguments, offer)
             case SaslResponse(line):
-                return self._sasl_response(line)
+                return self._sasl.hear(line)
             case LiteralAnnounced():
                 return Tell(b"+ OK\r\n")
             case BadCommand(tag, text):
@@ -69,7 +74,7 @@ class Imap4Speaker:
 
     def forget(self) -> None:
         """Drop all that was said before TLS."""
-        self._sasl_tag = b""
+        self._sasl.forget()
 
     def greeting(self, offer: Offer) -> bytes:
         """The first line; no version, no host name."""
@@ -90,9 +95,9 @@ class Imap4Speaker:
             text = b"[%b]%b" % (refusal.code, text.partition(b"]")[2])
         return _alerts(b"NO", refusal.alerts) + b"%b NO %b\r\n" % (mark, text)
 
-    def welcome(self, mark: bytes, welcome: Welcome) -> bytes:
+    def welcome(self, mark: bytes, welcome: Welcome, offer: Offer) -> bytes:
         """The answer to a log-on that went through, with what the back end can do (S-MAIL-4)."""
-        names = [name for name in welcome.capabilities if not _is_about_log_on(name)]
+        names = [name for name in welcome.capabilities if not _is_about_log_on(name) and offer.shows(name)]
         code = b"[CAPABILITY %b] " % b" ".join(names) if names else b""
         return _alerts(b"OK", welcome.alerts) + b"%b OK %bLogged on.\r\n" % (mark, code)
 
@@ -135,28 +140,11 @@ class Imap4Speaker:
 
     def _authenticate(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
         match arguments:
-            case (Atom(mechanism), *response) if len(response) < 2:
-                if not offer.passwords:
-                    return Unsafe(tag)
-                if mechanism.upper() != b"PLAIN":
-                    return Wrong(tag + b" NO This mechanism is not offered.\r\n")
-                return self._plain(tag, response)
+            case (Atom(mechanism),):
+                return self._sasl.begin(tag, mechanism, None, offer)
+            case (Atom(mechanism), Atom(response)):
+                return self._sasl.begin(tag, mechanism, response, offer)
         return _bad(tag, "AUTHENTICATE takes a mechanism, and perhaps a response.")
-
-    def _plain(self, tag: bytes, response: list[Argument]) -> Request:
-        if not response:
-            self._sasl_tag = tag
-            return Ask(b"+ \r\n")
-        (word,) = response
-        if not isinstance(word, Atom):
-            return _bad(tag, "The response is not valid.")
-        return _log_on(tag, word.value, decode_initial_response)
-
-    def _sasl_response(self, line: bytes) -> Request:
-        tag, self._sasl_tag = self._sasl_tag, b""
-        if line == b"*":
-            return _bad(tag, "Cancelled.")
-        return _log_on(tag, line, decode_response)
 
     _HANDLERS: ClassVar[dict[bytes, Callable[[Imap4Speaker, bytes, tuple[Argument, ...], Offer], Request]]] = {
         b"CAPABILITY": _capability,
@@ -173,25 +161,37 @@ def _bad(tag: bytes, text: str) -> Wrong:
     return Wrong(b"%b BAD %b\r\n" % (tag, text.encode("ascii")))
 
 
+def _no(tag: bytes, text: str) -> Wrong:
+    return Wrong(b"%b NO %b\r\n" % (tag, text.encode("ascii")))
+
+
+@lru_cache(64)  # a listener has a handful of offers, each as long as no back end changes
 def _capabilities(offer: Offer) -> bytes:
-    """S-MAIL-4: exactly what this dialogue does now."""
-    names = [b"IMAP4rev1", b"SASL-IR", b"LITERAL+", b"ID"]
+    """S-MAIL-4: what this dialogue does now, and what all back ends keep after login."""
+    names = [b"IMAP4rev1", b"SASL-IR", *_literals(offer), *([] if offer.shared.lacks(b"ID") else [b"ID"])]
     if offer.starttls:
         names.append(b"STARTTLS")
-    names.append(b"AUTH=PLAIN" if offer.passwords else b"LOGINDISABLED")
-    return b" ".join(names)
+    if not offer.passwords:
+        names.append(b"LOGINDISABLED")
+    names += [b"AUTH=" + mechanism.encode("ascii") for mechanism in offer.mechanisms]
+    own = {b"LITERAL+", b"LITERAL-", b"SASL-IR", *map(bytes.upper, names)}
+    names += [name for name in offer.shared.names if name.upper() not in own and _may_be_promised(name)]
+    return b" ".join(name for name in names if offer.shows(name))
+
+
+def _literals(offer: Offer) -> list[bytes]:
+    """RFC 7888: both kinds are understood here; what is announced must hold behind the log-on too."""
+    if not offer.shared.lacks(b"LITERAL+"):
+        return [b"LITERAL+"]
+    return [] if offer.shared.lacks(b"LITERAL-") else [b"LITERAL-"]
+
+
+def _may_be_promised(name: bytes) -> bool:
+    return not _is_about_log_on(name) and name.upper() not in _NOT_BEFORE_LOGIN
 
 
 def _is_about_log_on(name: bytes) -> bool:
     return name.upper() in _NOT_AFTER_LOGIN or name.upper().startswith(b"AUTH=")
-
-
-def _log_on(tag: bytes, response: bytes, decode: Callable[[bytes], bytes]) -> Request:
-    try:
-        plain = read_plain(decode(response))
-    except BadSasl:
-        return _bad(tag, "The response is not valid.")
-    return LogOn(tag, plain.name, plain.secret, plain.acts_for)
 
 
 def _alerts(kind: bytes, alerts: tuple[bytes, ...]) -> bytes:

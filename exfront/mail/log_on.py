@@ -17,6 +17,7 @@ from exfront.mail.back_end import BackEnd, BackEndFactory
 from exfront.mail.back_end_log_on import BackEndRefused
 from exfront.mail.kinds import Kind
 from exfront.mail.login import Authenticate, Welcome
+from exfront.mail.promises import learned
 from exfront.names import BadName, decode, parse_login
 from exfront.reasons import (
     AUTHORIZATION_FAILED,
@@ -132,6 +133,7 @@ class Way:
             raise
         now = self.clock.seconds()
         application.answered(0, now - began, now)
+        learned(self.steps, relay.server.name, self.kind.protocol, entered.welcome)
         return entered
 
     async def _log_on(self, relay: Relay, identity: Identity) -> Entered:

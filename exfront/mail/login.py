@@ -6,12 +6,14 @@ What a client wants goes in, in no protocol's words (`Request`), and so do resul
 
 from __future__ import annotations
 
+import base64
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 from attrs import define, evolve, frozen
 
 from exfront import limits
+from exfront.backends.capabilities import NOTHING_SHARED, Shared
 from exfront.reasons import (
     BAD_INPUT,
     CLIENT_TIMEOUT,
@@ -19,10 +21,11 @@ from exfront.reasons import (
     PRIVACY_REQUIRED,
     TOO_MANY_ERRORS,
     TOO_MANY_FAILURES,
+    WRONG_TOKEN,
     Reason,
 )
 from exfront.secret import Secret
-from exfront.wire.sasl import Mechanism
+from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism
 
 # --- what a client wants
 
@@ -149,19 +152,44 @@ Action = Send | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
 
 # --- what the speaker and the results hold
 
+_BY_CERTIFICATE: tuple[Mechanism, ...] = ("EXTERNAL",)
+_BY_PASSWORD: tuple[Mechanism, ...] = ("PLAIN", "LOGIN")
+# For a token that was refused by somebody who had no words for it (RFC 7628 section 3.2.2)
+_TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token","schemes":"bearer"}')
+
 
 @frozen
 class Offer:
-    """What this connection offers now: TLS is up, may be begun, and whether a password may be said."""
+    """What this connection offers now: TLS is up, may be begun, and whether a password may be said.
+
+    `certificate`: the client has shown one. `tokens` are the mechanisms for tokens that all back ends offer, `shared`
+    is what they have in common, `hidden` what is not shown to clients, in capital letters.
+    """
 
     secure: bool
     starttls: bool
     plaintext: bool
+    certificate: bool = False
+    tokens: tuple[Mechanism, ...] = ()
+    shared: Shared = NOTHING_SHARED
+    hidden: frozenset[bytes] = frozenset()
 
     @property
     def passwords(self) -> bool:
-        """Whether a password may be said now (S-MAIL-3)."""
+        """Whether a password, or a token, may be said now (S-MAIL-3)."""
         return self.secure or self.plaintext
+
+    @property
+    def mechanisms(self) -> tuple[Mechanism, ...]:
+        """The SASL mechanisms that may be used now."""
+        if not self.passwords:
+            return ()
+        every = (*_BY_CERTIFICATE[: self.certificate], *_BY_PASSWORD, *self.tokens)
+        return tuple(each for each in every if b"AUTH=" + each.encode("ascii") not in self.hidden)
+
+    def shows(self, name: bytes) -> bool:
+        """Whether a client may see the capability `name`, in any case."""
+        return name.upper() not in self.hidden
 
 
 @frozen
@@ -216,7 +244,7 @@ class Speaker(Protocol[Event_contra]):
     def refusal(self, mark: bytes, refusal: Refusal) -> bytes:
         """The answer to a log-on that failed."""
 
-    def welcome(self, mark: bytes, welcome: Welcome) -> bytes:
+    def welcome(self, mark: bytes, welcome: Welcome, offer: Offer) -> bytes:
         """The answer to a log-on that went through."""
 
     def bye(self, reason: Reason) -> bytes:
@@ -244,6 +272,8 @@ class Login(Generic[Event]):
     offer: Offer
     _state: _State = _State.TALKING
     _mark: bytes = b""
+    _by_token: bool = False
+    _told: Refusal | None = None  # a token was refused: the client has to answer the challenge first
     _failures: int = 0
     _bad_commands: int = 0
 
@@ -257,13 +287,22 @@ class Login(Generic[Event]):
         """Whether nothing more can come of this dialogue."""
         return self._state is _State.OVER
 
-    def begin(self) -> list[Action]:
-        """The connection is there."""
+    def begin(self, *, certificate: bool = False) -> list[Action]:
+        """The connection is there, with TLS where that comes first; `certificate`: the client has shown one."""
+        if certificate:
+            self.offer = evolve(self.offer, certificate=True)
         return [Send(self.speaker.greeting(self.offer))]
 
     def take(self, event: Event, followed: bool) -> list[Action]:
         """What the client said; `followed` when more octets of it are already there."""
-        match self.speaker.request(event, self.offer):
+        request = self.speaker.request(event, self.offer)
+        if self._told is not None and not isinstance(request, Senseless):
+            refusal, self._told = self._told, None
+            return self._refuse(refusal)
+        return self._do(request, followed)
+
+    def _do(self, request: Request, followed: bool) -> list[Action]:
+        match request:
             case Tell(answer):
                 return [Send(answer)]
             case Ask(prompt):
@@ -274,6 +313,7 @@ class Login(Generic[Event]):
                 return self._secure(mark, followed)
             case LogOn(mark, name, secret, acts_for, mechanism):
                 self._state, self._mark = _State.CHECKING, mark
+                self._by_token = mechanism in TOKEN_MECHANISMS
                 return [Authenticate(name, secret, acts_for, mechanism)]
             case Unsafe(mark, name):
                 refusal = self.speaker.refusal(mark, Refusal(PRIVACY_REQUIRED))
@@ -283,20 +323,27 @@ class Login(Generic[Event]):
             case Senseless():
                 return self._bye(BAD_INPUT)
 
-    def secured(self) -> list[Action]:
+    def secured(self, *, certificate: bool = False) -> list[Action]:
         """The TLS handshake is through; all that was said before it is void (RFC 3501 section 6.2.1)."""
         self._state = _State.TALKING
-        self.offer = evolve(self.offer, secure=True, starttls=False)
+        self.offer = evolve(self.offer, secure=True, starttls=False, certificate=certificate)
         return []
 
     def accepted(self, welcome: Welcome) -> list[Action]:
         """The back end let the user in."""
         self._state = _State.OVER
-        return [Send(self.speaker.welcome(self._mark, welcome)), Join()]
+        return [Send(self.speaker.welcome(self._mark, welcome, self.offer)), Join()]
 
     def refused(self, refusal: Refusal) -> list[Action]:
-        """A step, or the back end, said no. What is only out of order for now costs the client nothing."""
+        """A step, or the back end, said no. Who comes with a token must be told why before (RFC 7628 section 3.2.3)."""
         self._state = _State.TALKING
+        if self._by_token and refusal.reason.imap_code == WRONG_TOKEN.imap_code:
+            self._told = refusal
+            return [Prompt(b"+ %b\r\n" % (refusal.challenge or _TOKEN_REFUSED))]
+        return self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> list[Action]:
+        """What is only out of order for now costs the client nothing."""
         answer = Send(self.speaker.refusal(self._mark, refusal))
         if refusal.reason.imap_code != "UNAVAILABLE":
             self._failures += 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar
 
 from exfront import limits
 from exfront.mail.login import (
-    Ask,
     Leave,
     LogOn,
     Offer,
@@ -20,13 +20,16 @@ from exfront.mail.login import (
     Welcome,
     Wrong,
 )
+from exfront.mail.sasl import Authenticating
 from exfront.reasons import Reason
 from exfront.secret import Secret
 from exfront.wire.pop3 import BadCommand, Broken, Command, Event, SaslResponse
-from exfront.wire.sasl import BadSasl, decode_initial_response, decode_response, read_plain
 
 _NONE = b""  # POP3 has no tags: an answer belongs to the command before it
 _NOT_VALID = Wrong(b"-ERR The argument is not valid.\r\n")
+# What is promised if all back ends have it, and with the same arguments; before login their commands mean nothing, but
+# for LANG and UTF8 (RFC 6856), which are not promised.
+_OF_BACK_ENDS = frozenset((b"PIPELINING", b"EXPIRE", b"LOGIN-DELAY"))
 
 
 class Pop3Speaker:
@@ -36,6 +39,7 @@ class Pop3Speaker:
 
     def __init__(self) -> None:
         self._name = b""
+        self._sasl = Authenticating(_bad_command, _bad_command)
 
     def request(self, event: Event, offer: Offer) -> Request:
         """What the client wants with `event`."""
@@ -46,7 +50,7 @@ class Pop3Speaker:
                     return _bad("Unknown command, or not before a log-on.")
                 return handler(self, argument, offer)
             case SaslResponse(line):
-                return _bad("Cancelled.") if line == b"*" else _log_on(line, decode_response)
+                return self._sasl.hear(line)
             case BadCommand(text):
                 return _bad(text)
             case Broken(text):
@@ -55,6 +59,7 @@ class Pop3Speaker:
     def forget(self) -> None:
         """Drop all that was said before TLS."""
         self._name = b""
+        self._sasl.forget()
 
     def greeting(self, offer: Offer) -> bytes:
         """The first line; no version, no host name, no time stamp, as APOP is not offered."""
@@ -75,7 +80,7 @@ class Pop3Speaker:
             text = b"[%b]%b" % (refusal.code, text.partition(b"]")[2])
         return b"-ERR %b\r\n" % text
 
-    def welcome(self, mark: bytes, welcome: Welcome) -> bytes:
+    def welcome(self, mark: bytes, welcome: Welcome, offer: Offer) -> bytes:
         """The answer to a log-on that went through."""
         return b"+OK Logged on.\r\n"
 
@@ -90,13 +95,7 @@ class Pop3Speaker:
     def _capa(self, argument: bytes, offer: Offer) -> Request:
         if argument:
             return _NOT_VALID
-        # TOP and UIDL are what every back end has after login, and clients ask only once (S-MAIL-4)
-        names = [b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE"]
-        if offer.starttls:
-            names.append(b"STLS")
-        if offer.passwords:
-            names += [b"USER", b"SASL PLAIN"]
-        return Tell(b"+OK Capability list follows.\r\n%b\r\n.\r\n" % b"\r\n".join(names))
+        return Tell(b"+OK Capability list follows.\r\n%b\r\n.\r\n" % b"\r\n".join(_capabilities(offer)))
 
     def _noop(self, argument: bytes, offer: Offer) -> Request:
         return _NOT_VALID if argument else Tell(b"+OK\r\n")
@@ -123,13 +122,14 @@ class Pop3Speaker:
 
     def _auth(self, argument: bytes, offer: Offer) -> Request:
         if not argument:  # older than RFC 5034: which mechanisms are there?
-            return Tell(b"+OK\r\nPLAIN\r\n.\r\n" if offer.passwords else b"+OK\r\n.\r\n")
-        if not offer.passwords:
-            return Unsafe(_NONE)
-        mechanism, _, response = argument.partition(b" ")
-        if mechanism.upper() != b"PLAIN":
-            return _bad("This mechanism is not offered.")
-        return _log_on(response, decode_initial_response) if response else Ask(b"+ \r\n")
+            names = [each.encode("ascii") for each in offer.mechanisms]
+            return Tell(b"".join(b"%b\r\n" % line for line in (b"+OK", *names, b".")))
+        mechanism, space, response = argument.partition(b" ")
+        return self._sasl.begin(_NONE, mechanism, response if space else None, offer)
+
+    def _apop(self, argument: bytes, offer: Offer) -> Request:
+        """It needs passwords that can be read, and no directory gives them (RFC 1939 section 13)."""
+        return _bad("APOP is not offered: log on with AUTH, or with USER and PASS.")
 
     _HANDLERS: ClassVar[dict[bytes, Callable[[Pop3Speaker, bytes, Offer], Request]]] = {
         b"CAPA": _capa,
@@ -139,6 +139,7 @@ class Pop3Speaker:
         b"USER": _user,
         b"PASS": _pass,
         b"AUTH": _auth,
+        b"APOP": _apop,
     }
 
 
@@ -146,9 +147,21 @@ def _bad(text: str) -> Wrong:
     return Wrong(b"-ERR %b\r\n" % text.encode("ascii"))
 
 
-def _log_on(response: bytes, decode: Callable[[bytes], bytes]) -> Request:
-    try:
-        plain = read_plain(decode(response))
-    except BadSasl:
-        return _bad("The response is not valid.")
-    return LogOn(_NONE, plain.name, plain.secret, plain.acts_for)
+def _bad_command(mark: bytes, text: str) -> Wrong:
+    return _bad(text)
+
+
+@lru_cache(64)  # a listener has a handful of offers, each as long as no back end changes
+def _capabilities(offer: Offer) -> tuple[bytes, ...]:
+    """S-MAIL-4: what this dialogue does now, and what all back ends keep after login: clients ask only once."""
+    shared = offer.shared
+    lines = [name for name in (b"TOP", b"UIDL") if not shared.lacks(name)]
+    lines += [b"RESP-CODES", b"AUTH-RESP-CODE"]
+    lines += [line.upper() for line in shared.names if line.upper().partition(b" ")[0] in _OF_BACK_ENDS]
+    if offer.starttls:
+        lines.append(b"STLS")
+    if offer.passwords:
+        lines.append(b"USER")
+    if offer.mechanisms:
+        lines.append(b" ".join((b"SASL", *(each.encode("ascii") for each in offer.mechanisms))))
+    return tuple(line for line in lines if offer.shows(line.partition(b" ")[0]))

@@ -21,9 +21,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
+from exfront.auth.client_certificate import ClientCertificate, read_certificate
 from exfront.backends.certificate import told
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
+from exfront.config.mail import MailSection
 from exfront.mail.back_end_log_on import BackEndRefused
 from exfront.mail.journal import Journal
 from exfront.mail.kinds import IMAP4, POP3, Kind
@@ -41,9 +43,11 @@ from exfront.mail.login import (
     Send,
     StartTLS,
 )
+from exfront.mail.promises import promised
 from exfront.mail.relayed import Relayed
 from exfront.mail.timers import Timers
 from exfront.names import decode
+from exfront.net.certificates import peer_certificate
 from exfront.net.relay import Leg
 from exfront.reasons import (
     BAD_INPUT,
@@ -58,6 +62,7 @@ from exfront.reasons import (
 from exfront.sessions import Session
 from exfront.steps import Steps
 
+_AS_USUAL = MailSection()
 _TLS_RECORD = b"\x16"  # RFC 8446 section 5.1: a handshake begins so, and no command does
 
 
@@ -69,7 +74,8 @@ class Fault(Exception):  # noqa: N818 - stands in the log for another exception
 class MailProtocol(Protocol):
     """One client's connection, from greeting to close.
 
-    `settings` is [limits]; `tls` makes the contexts of STARTTLS and STLS, None where they are not offered.
+    `settings` is [limits], `mail` is [mail]; `tls` makes the contexts of STARTTLS and STLS, None where they are not
+    offered.
     """
 
     log = Logger()
@@ -83,6 +89,7 @@ class MailProtocol(Protocol):
         settings: LimitsSection,
         clock: IReactorTime,
         tls: IOpenSSLServerConnectionCreator | None,
+        mail: MailSection = _AS_USUAL,
     ) -> None:
         self._kind = kind
         self._session = session
@@ -92,8 +99,11 @@ class MailProtocol(Protocol):
         self._way = Way(kind, steps, settings, clock)
         self._journal = Journal(session, steps.sessions, clock)
         self._timers = Timers(clock, self._guard)
+        self._asks_for_certificate = listener.client_ca_file is not None
+        self._certificate: ClientCertificate | None = None
         starttls = listener.tls == "starttls" and tls is not None and not session.secure
-        self._login: Login[Any] = Login(kind.new_speaker(), Offer(session.secure, starttls, listener.allow_plaintext))
+        offer = Offer(session.secure, starttls, listener.allow_plaintext)
+        self._login: Login[Any] = Login(kind.new_speaker(), promised(offer, kind.protocol, steps, mail))
         self._reader = kind.new_reader()
         self._under_way: Deferred[None] | None = None
         self._entered: Entered | None = None
@@ -121,15 +131,24 @@ class MailProtocol(Protocol):
         self._timers.later("login", self._settings.mail_login_time, self._login_too_slow)
         if self._handshaking:
             self._timers.later("handshake", self._settings.tls_handshake_time, self._handshake_too_slow)
-        self._perform(self._login.begin())
+        if not (self._handshaking and self._asks_for_certificate):  # else what is offered depends on it
+            self._perform(self._login.begin())
 
     def handshakeCompleted(self) -> None:
         """TLS is up, from the start or after STARTTLS."""
         self._timers.cancel("handshake")
         self._handshaking = False
+        self._guard(self._secured)
+
+    def _secured(self) -> None:
+        shown = peer_certificate(self._client) if self._asks_for_certificate else None
+        if shown is not None:
+            self._certificate = read_certificate(shown, self._way.steps.portal.rules)
         if not self._login.offer.secure:
             self._session.secure = True
-            self._perform(self._login.secured())
+            self._perform(self._login.secured(certificate=shown is not None))
+        elif self._asks_for_certificate:
+            self._perform(self._login.begin(certificate=shown is not None))
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of the client."""
@@ -221,7 +240,7 @@ class MailProtocol(Protocol):
 
     def _begin_log_on(self, ask: Authenticate) -> None:
         self._journal.attempt()
-        way = Deferred.fromCoroutine(self._way.take(self._journal.record, ask))
+        way = Deferred.fromCoroutine(self._way.take(self._journal.record, ask, self._certificate))
         self._under_way = way.addCallbacks(self._logged_on, self._not_logged_on).addErrback(self._fault)
 
     def _logged_on(self, entered: Entered) -> None:
@@ -251,7 +270,7 @@ class MailProtocol(Protocol):
     def _refuse(self, refused: Refused) -> None:
         refusal = Refusal(refused.reason)
         if isinstance(refused, BackEndRefused):
-            refusal = Refusal(refused.reason, refused.code, refused.alerts)
+            refusal = Refusal(refused.reason, refused.code, refused.alerts, refused.challenge)
         self._journal.refused(self._kind.refused)
         self._perform(self._login.refused(refusal))
         self._resume()
@@ -343,9 +362,10 @@ def imap4_protocol(
     settings: LimitsSection,
     clock: IReactorTime,
     tls: IOpenSSLServerConnectionCreator | None,
+    mail: MailSection = _AS_USUAL,
 ) -> MailProtocol:
     """The protocol of an admitted IMAP4 client."""
-    return MailProtocol(IMAP4, session, steps, listener, settings, clock, tls)
+    return MailProtocol(IMAP4, session, steps, listener, settings, clock, tls, mail)
 
 
 def pop3_protocol(
@@ -355,6 +375,7 @@ def pop3_protocol(
     settings: LimitsSection,
     clock: IReactorTime,
     tls: IOpenSSLServerConnectionCreator | None,
+    mail: MailSection = _AS_USUAL,
 ) -> MailProtocol:
     """The protocol of an admitted POP3 client."""
-    return MailProtocol(POP3, session, steps, listener, settings, clock, tls)
+    return MailProtocol(POP3, session, steps, listener, settings, clock, tls, mail)

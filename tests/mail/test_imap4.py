@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.backends.capabilities import Shared
 from exfront.mail.kinds import IMAP4
 from exfront.mail.login import (
     Action,
@@ -31,6 +35,7 @@ from exfront.reasons import (
     TOO_MANY_FAILURES,
     UNKNOWN_USER,
     WRONG_PASSWORD,
+    WRONG_TOKEN,
 )
 from exfront.secret import Secret
 from tests.mail.playbook import CLEAR, PLAIN_ALLOWED, SECURE, Happens, Playbook, Scene
@@ -54,8 +59,11 @@ class GreetingTests(Imap4Tests):
         """S-MAIL-4, S-MAIL-3: CAPABILITY before login is what this dialogue does, LOGINDISABLED without TLS."""
         for offer, offered in (
             (CLEAR, b"STARTTLS LOGINDISABLED"),
-            (PLAIN_ALLOWED, b"STARTTLS AUTH=PLAIN"),
-            (SECURE, b"AUTH=PLAIN"),
+            (PLAIN_ALLOWED, b"STARTTLS AUTH=PLAIN AUTH=LOGIN"),
+            (SECURE, b"AUTH=PLAIN AUTH=LOGIN"),
+            (evolve(SECURE, certificate=True), b"AUTH=EXTERNAL AUTH=PLAIN AUTH=LOGIN"),
+            (evolve(SECURE, tokens=("XOAUTH2",)), b"AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2"),
+            (evolve(CLEAR, certificate=True, tokens=("XOAUTH2",)), b"STARTTLS LOGINDISABLED"),
             (Offer(secure=False, starttls=False, plaintext=False), b"LOGINDISABLED"),
         ):
             names = b"IMAP4rev1 SASL-IR LITERAL+ ID " + offered
@@ -64,6 +72,50 @@ class GreetingTests(Imap4Tests):
                 (Happens.BEGIN, [Send(b"* OK [CAPABILITY " + names + b"] exfront ready.\r\n")]),
                 (b"a capability\r\n", [Send(b"* CAPABILITY " + names + b"\r\na OK CAPABILITY completed.\r\n")]),
             )
+
+    def capabilities(self, shared: Shared, *hidden: bytes) -> bytes:
+        """What is announced under TLS."""
+        book = Playbook(IMAP4, evolve(SECURE, shared=shared, hidden=frozenset(hidden)))
+        (greeting,) = book.act(Happens.BEGIN)
+        assert isinstance(greeting, Send)
+        return greeting.data.partition(b"[CAPABILITY ")[2].partition(b"]")[0]
+
+    def test_what_all_back_ends_keep_is_promised(self) -> None:
+        """S-MAIL-4, RFC 9051 section 6.1.1: nothing that clients see before login vanishes behind the proxy; what is
+        about a log-on, or is a command before login that exfront does not know, is not taken over."""
+        names = (
+            b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE", b"UTF8=ACCEPT", b"Idle",
+            b"COMPRESS=DEFLATE", b"LOGIN-REFERRALS", b"AUTH=GSSAPI", b"STARTTLS", b"LANGUAGE", b"UNAUTHENTICATE",
+        )  # fmt: skip
+        shared = Shared(names, complete=True, known=frozenset(map(bytes.upper, names)))
+        own = b"IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN AUTH=LOGIN"
+        self.assertEqual(self.capabilities(shared), own + b" IMAP4rev2 ENABLE UTF8=ACCEPT Idle COMPRESS=DEFLATE")
+
+    def test_what_a_back_end_is_known_to_lack_is_not(self) -> None:
+        """S-MAIL-4, S-MAIL-5, RFC 7888: LITERAL+ must hold behind the log-on too, else LITERAL- if that does."""
+        for known, offered in (
+            (b"IMAP4REV1 ID LITERAL+", b"LITERAL+ ID"),
+            (b"IMAP4REV1 LITERAL-", b"LITERAL-"),
+            (b"IMAP4REV1 ID", b"ID"),
+        ):
+            shared = Shared(known=frozenset(known.split()))
+            self.assertEqual(self.capabilities(shared), b"IMAP4rev1 SASL-IR " + offered + b" AUTH=PLAIN AUTH=LOGIN")
+
+    def test_settings_take_away_and_never_add(self) -> None:
+        """S-MAIL-4, S-MAIL-8: a hidden mechanism is refused, what is hidden is not shown after login either.
+
+        Bad input: mechanism that is not announced.
+        """
+        names = (b"IMAP4rev1", b"IDLE", b"MOVE")
+        shared = Shared(names, complete=True, known=frozenset(map(bytes.upper, names)))
+        hidden = (b"IDLE", b"AUTH=LOGIN", b"ACL")
+        self.assertEqual(self.capabilities(shared, *hidden), b"IMAP4rev1 SASL-IR AUTH=PLAIN MOVE")
+        self.play(
+            evolve(SECURE, shared=shared, hidden=frozenset(hidden)),
+            (b"a AUTHENTICATE LOGIN\r\n", [Send(b"a NO This mechanism is not offered.\r\n")]),
+            (b"a LOGIN alice s3cret\r\n", [ALICE]),
+            (Welcome(names), [Send(b"a OK [CAPABILITY IMAP4rev1 MOVE] Logged on.\r\n"), Join()]),
+        )
 
     def test_what_needs_no_log_on_is_answered(self) -> None:
         self.play(
@@ -85,7 +137,7 @@ class GreetingTests(Imap4Tests):
             (b"a LOGIN (alice) x\r\n", b"a BAD LOGIN takes a name and a password.\r\n"),
             (b"a AUTHENTICATE\r\n", b"a BAD AUTHENTICATE takes a mechanism, and perhaps a response.\r\n"),
             (b"a AUTHENTICATE CRAM-MD5\r\n", b"a NO This mechanism is not offered.\r\n"),
-            (b'a AUTHENTICATE PLAIN "x"\r\n', b"a BAD The response is not valid.\r\n"),
+            (b'a AUTHENTICATE PLAIN "x"\r\n', b"a BAD AUTHENTICATE takes a mechanism, and perhaps a response.\r\n"),
             (b"a SELECT INBOX\r\n", b"a " + NOT_HERE),
             (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", b"PROXY " + NOT_HERE),
             (b"+ NOOP\r\n", b"* BAD The tag is missing or not valid.\r\n"),
@@ -164,6 +216,73 @@ class LogOnTests(Imap4Tests):
         )
         for line, actions in cases:
             self.play(SECURE, (line, actions))
+
+    def test_the_mechanism_login(self) -> None:
+        """Two prompts, in the words that some clients compare; a name may come with the command (RFC 4959)."""
+        prompt, password = [Prompt(b"+ UGFzc3dvcmQ6\r\n")], (b"czNjcmV0\r\n", [ALICE])
+        self.play(
+            SECURE,
+            (b"a AUTHENTICATE LOGIN\r\n", [Prompt(b"+ VXNlcm5hbWU6\r\n")]),
+            (b"YWxpY2U=\r\n", prompt),
+            password,
+        )
+        self.play(SECURE, (b"a authenticate login YWxpY2U=\r\n", prompt), password)
+
+    def test_the_second_response_may_be_cancelled_or_wrong(self) -> None:
+        """S-MAIL-8: one BAD, and nothing is left of the first response."""
+        for line, answer in ((b"*\r\n", b"a BAD Cancelled.\r\n"), (b"!\r\n", b"a BAD The response is not valid.\r\n")):
+            self.play(
+                SECURE,
+                (b"a AUTHENTICATE LOGIN YWxpY2U=\r\n", [Prompt(b"+ UGFzc3dvcmQ6\r\n")]),
+                (line, [Send(answer)]),
+                (b"b AUTHENTICATE PLAIN\r\n", [Prompt(b"+ \r\n")]),
+            )
+
+    def test_external(self) -> None:
+        """S-MAIL-8, RFC 4422 appendix A: for who has shown a certificate; the response is whom to act for.
+
+        Bad input: EXTERNAL without a certificate, or with one of nobody.
+        """
+        shown = evolve(SECURE, certificate=True)
+        self.play(SECURE, (b"a AUTHENTICATE EXTERNAL =\r\n", [Send(b"a NO This mechanism is not offered.\r\n")]))
+        for response, acts_for in ((b"=", b""), (b"Ym9i", b"bob")):
+            done: list[Action] = [Authenticate(b"", Secret(b""), acts_for, "EXTERNAL")]
+            self.play(shown, (b"a AUTHENTICATE EXTERNAL " + response + b"\r\n", done))
+            line = b"\r\n" if response == b"=" else response + b"\r\n"
+            self.play(shown, (b"a AUTHENTICATE EXTERNAL\r\n", [Prompt(b"+ \r\n")]), (line, done))
+
+    def test_tokens(self) -> None:
+        """S-MAIL-8, S-ROUTE-3: the user in it is named, the message kept as it is; only where it is offered."""
+        offer = evolve(SECURE, tokens=("XOAUTH2", "OAUTHBEARER"))
+        for mechanism, message in (
+            ("XOAUTH2", b"user=alice\x01auth=Bearer t0k.en\x01\x01"),
+            ("OAUTHBEARER", b"n,a=alice,\x01host=mail\x01port=993\x01auth=Bearer t0k.en\x01\x01"),
+        ):
+            line = b"a AUTHENTICATE " + mechanism.encode() + b" " + b64encode(message) + b"\r\n"
+            self.play(SECURE, (line, [Send(b"a NO This mechanism is not offered.\r\n")]))
+            asked = Authenticate(b"alice", Secret(message), b"", mechanism)  # type: ignore[arg-type]
+            self.play(offer, (line, [asked]))
+            self.play(offer, (b"a AUTHENTICATE " + mechanism.encode() + b"\r\n", [Prompt(b"+ \r\n")]))
+
+    def test_a_refused_token_is_told_why_first(self) -> None:
+        """RFC 7628 section 3.2.3: a challenge, whatever the client answers to it, and then NO."""
+        offer = evolve(SECURE, tokens=("XOAUTH2",))
+        message = b64encode(b"user=alice\x01auth=Bearer x\x01\x01")
+        for refusal, challenge in (
+            (Refusal(WRONG_TOKEN, challenge=b"eyJzdGF0dXMiOiI0MDEifQ=="), b"eyJzdGF0dXMiOiI0MDEifQ=="),
+            (Refusal(UNKNOWN_USER), b"eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NoZW1lcyI6ImJlYXJlciJ9"),
+        ):
+            for line in (b"AQ==\r\n", b"\r\n", b"*\r\n"):
+                book = Playbook(IMAP4, offer)
+                book.act(b"a AUTHENTICATE XOAUTH2 " + message + b"\r\n")
+                self.assertEqual(book.act(refusal), [Prompt(b"+ " + challenge + b"\r\n")])
+                self.assertEqual(book.act(line), [Send(b"a " + NOT_CORRECT)])
+                self.assertEqual(book.act(b"b NOOP\r\n"), [Send(b"b OK NOOP completed.\r\n")])
+        book = Playbook(IMAP4, offer)
+        book.act(b"a AUTHENTICATE XOAUTH2 " + message + b"\r\n")
+        self.assertEqual(
+            book.act(Refusal(DIRECTORY_DOWN)), [Send(b"a NO " + UNAVAILABLE + b"(XF-DIR-UNAVAILABLE)\r\n")]
+        )
 
     def test_a_cancelled_authenticate_is_bad_once(self) -> None:
         """S-MAIL-8: `*` cancels with one BAD."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.backends.capabilities import Shared
 from exfront.mail.kinds import POP3
 from exfront.mail.login import (
     Action,
@@ -51,20 +53,39 @@ class Pop3Tests(SynchronousTestCase):
 
 class GreetingTests(Pop3Tests):
     def test_the_greeting_has_no_version_and_no_time_stamp(self) -> None:
-        """S-MAIL-17: APOP is not offered."""
-        self.play(SECURE, (Happens.BEGIN, [Send(b"+OK exfront ready.\r\n")]), (b"APOP alice x\r\n", [UNKNOWN]))
+        """S-MAIL-17: APOP is not offered, and refused in words."""
+        refused = Send(b"-ERR APOP is not offered: log on with AUTH, or with USER and PASS.\r\n")
+        self.play(SECURE, (Happens.BEGIN, [Send(b"+OK exfront ready.\r\n")]), (b"APOP alice x\r\n", [refused]))
 
     def test_capa_tells_what_is_offered(self) -> None:
         """S-MAIL-3, S-MAIL-4: CAPA is true, and has neither USER nor SASL without TLS."""
         for offer, offered in (
             (CLEAR, b"STLS\r\n"),
-            (PLAIN_ALLOWED, b"STLS\r\nUSER\r\nSASL PLAIN\r\n"),
-            (SECURE, b"USER\r\nSASL PLAIN\r\n"),
+            (PLAIN_ALLOWED, b"STLS\r\nUSER\r\nSASL PLAIN LOGIN\r\n"),
+            (SECURE, b"USER\r\nSASL PLAIN LOGIN\r\n"),
         ):
             answer = (
                 b"+OK Capability list follows.\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n" + offered + b".\r\n"
             )
             self.play(offer, (b"capa\r\n", [Send(answer)]))
+
+    def test_what_all_back_ends_have_in_common_is_promised(self) -> None:
+        """S-MAIL-4, RFC 2449 section 6: PIPELINING, EXPIRE and LOGIN-DELAY if all have them alike; what one is known to
+        do without is not there; LANG and UTF8 are commands before login too (RFC 6856), which exfront does not know."""
+        names = (b"TOP", b"PIPELINING", b"EXPIRE 60", b"LANG", b"UTF8 USER", b"IMPLEMENTATION Shlemazle", b"X-NEW")
+        shared = Shared(names, complete=True, known=frozenset(names))
+        answer = (
+            b"+OK Capability list follows.\r\nTOP\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE 60\r\n"
+            b"USER\r\nSASL PLAIN LOGIN\r\n.\r\n"
+        )
+        self.play(evolve(SECURE, shared=shared), (b"CAPA\r\n", [Send(answer)]))
+
+    def test_settings_take_away(self) -> None:
+        """S-MAIL-4, S-MAIL-8: what is hidden is not announced, and a hidden mechanism is not taken."""
+        hidden = evolve(SECURE, hidden=frozenset((b"UIDL", b"AUTH=PLAIN")))
+        answer = b"+OK Capability list follows.\r\nTOP\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUSER\r\nSASL LOGIN\r\n.\r\n"
+        self.play(hidden, (b"CAPA\r\n", [Send(answer)]))
+        self.play(hidden, (b"AUTH PLAIN AGEAYg==\r\n", [Send(b"-ERR This mechanism is not offered.\r\n")]))
 
     def test_what_needs_no_log_on_is_answered(self) -> None:
         self.play(CLEAR, (b"NOOP\r\n", OK), (b"QUIT\r\n", [Send(b"+OK Logging out.\r\n"), Close()]))
@@ -125,7 +146,21 @@ class LogOnTests(Pop3Tests):
     def test_auth_plain(self) -> None:
         self.play(SECURE, (b"AUTH PLAIN AGFsaWNlAHMzIGNyZXQ=\r\n", [ALICE]))
         self.play(SECURE, (b"AUTH plain\r\n", [Prompt(b"+ \r\n")]), (b"AGFsaWNlAHMzIGNyZXQ=\r\n", [ALICE]))
-        self.play(SECURE, (b"AUTH\r\n", [Send(b"+OK\r\nPLAIN\r\n.\r\n")]))
+        self.play(SECURE, (b"AUTH\r\n", [Send(b"+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n")]))
+
+    def test_auth_login(self) -> None:
+        """Two prompts, in the words that some clients compare; a name may come with the command."""
+        name, password = (b"YWxpY2U=\r\n", [Prompt(b"+ UGFzc3dvcmQ6\r\n")]), (b"czMgY3JldA==\r\n", [ALICE])
+        self.play(SECURE, (b"AUTH LOGIN\r\n", [Prompt(b"+ VXNlcm5hbWU6\r\n")]), name, password)
+        self.play(SECURE, (b"AUTH LOGIN YWxpY2U=\r\n", [Prompt(b"+ UGFzc3dvcmQ6\r\n")]), password)
+
+    def test_auth_external(self) -> None:
+        """S-MAIL-8: offered to who has shown a certificate, and to nobody else."""
+        shown, nobody = evolve(SECURE, certificate=True), Authenticate(b"", Secret(b""), b"", "EXTERNAL")
+        self.play(SECURE, (b"AUTH EXTERNAL =\r\n", [Send(b"-ERR This mechanism is not offered.\r\n")]))
+        self.play(shown, (b"AUTH\r\n", [Send(b"+OK\r\nEXTERNAL\r\nPLAIN\r\nLOGIN\r\n.\r\n")]))
+        self.play(shown, (b"AUTH EXTERNAL =\r\n", [nobody]))
+        self.play(shown, (b"AUTH EXTERNAL\r\n", [Prompt(b"+ \r\n")]), (b"\r\n", [nobody]))
 
     def test_responses_that_are_none(self) -> None:
         """S-MAIL-8: `*` cancels; strict base64, exactly two NULs."""

@@ -487,7 +487,9 @@ class ClientTlsTests(Tests):
         self.assertEqual(c.transport.tls_started, 1)
         c.transport.shake_hands()
         self.assertTrue(c.session.secure)
-        self.assertIn(b"* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN\r\n", c.say(b"b CAPABILITY\r\n"))
+        self.assertIn(
+            b"* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ID AUTH=PLAIN AUTH=LOGIN\r\n", c.say(b"b CAPABILITY\r\n")
+        )
         c.say(LOGIN)
         self.assertEqual(len(c.world.dialer.dialled), 1)
 

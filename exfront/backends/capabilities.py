@@ -1,0 +1,155 @@
+"""What back ends can do, as they said it themselves, and what all of them can: that alone may be promised before a
+log-on, when nobody knows yet where it leads (S-MAIL-4).
+
+A server's list after login counts; as long as nobody has logged on there, the one before login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal
+
+from attrs import define, evolve, field, frozen
+
+from exfront import limits
+from exfront.topology import Protocol, Topology
+
+_CLIENT_ACCESS_FROM, _MAILBOX_SERVERS_FROM = 8, 15  # major versions of Exchange
+MailProtocol = Literal["imap4", "pop3"]
+
+
+@frozen
+class Learned:
+    """Of one service of a server: `before` and `after` login, as spelt, each None where that was never seen.
+
+    IMAP4's are names, POP3's are lines. `mechanisms` are the SASL mechanisms that it offers, in capital letters.
+    """
+
+    before: tuple[bytes, ...] | None = None
+    after: tuple[bytes, ...] | None = None
+    mechanisms: frozenset[bytes] | None = None
+
+    @property
+    def names(self) -> tuple[bytes, ...] | None:
+        """What counts; None where nothing is known."""
+        return self.before if self.after is None else self.after
+
+
+@frozen
+class Shared:
+    """What all back ends of a protocol keep; `names` in the order and spelling of the first.
+
+    `complete` says that something is known of every one; else nothing is shared. `known` is what those that are known
+    have in common, in capital letters: what is not in it is lacking somewhere. None where nobody is known.
+    """
+
+    names: tuple[bytes, ...] = ()
+    mechanisms: frozenset[bytes] = frozenset()
+    complete: bool = False
+    known: frozenset[bytes] | None = None
+
+    def lacks(self, name: bytes) -> bool:
+        """Whether a back end is known to do without `name`, in capital letters."""
+        return self.known is not None and name not in self.known
+
+
+NOTHING_SHARED = Shared()
+
+
+def common(learned: Iterable[Learned | None]) -> Shared:
+    """What all of these share; None stands for a server that nothing is known of."""
+    every = list(learned)
+    lists = [each.names for each in every if each is not None and each.names is not None]
+    if not lists:
+        return NOTHING_SHARED
+    known = frozenset.intersection(*(frozenset(map(bytes.upper, names)) for names in lists))
+    if len(lists) < len(every):
+        return Shared(known=known)
+    names = tuple(name for name in lists[0] if name.upper() in known)
+    mechanisms = [each.mechanisms or frozenset() for each in every if each is not None]
+    return Shared(names, frozenset.intersection(*mechanisms), complete=True, known=known)
+
+
+Key = tuple[MailProtocol, str]  # a server's name in lower case
+
+
+@define(eq=False)
+class Capabilities:
+    """What was learned of each server; `changed` is called when that is something new.
+
+    Servers come from configuration and directory alone, so that the table is bounded by them; lists are cut.
+    """
+
+    changed: Callable[[], None] = lambda: None
+    _learned: dict[Key, Learned] = field(factory=dict)
+    _seen: set[Key] = field(factory=set)  # in this process
+    _shared: dict[MailProtocol, tuple[Topology, Shared]] = field(factory=dict)
+
+    def learn(
+        self,
+        server: str,
+        protocol: Protocol,
+        *,
+        before: Iterable[bytes] | None = None,
+        after: Iterable[bytes] | None = None,
+        mechanisms: frozenset[bytes] | None = None,
+    ) -> None:
+        """Note what the server has said of itself now; what is None was not said, and stays as it was."""
+        assert protocol != "http"
+        key = (protocol, server.lower())
+        if key not in self._seen:
+            self._seen.add(key)
+            self._shared.pop(protocol, None)
+        known = new = self._learned.get(key, Learned())
+        if before is not None:
+            new = evolve(new, before=_cut(before))
+        if after is not None:
+            new = evolve(new, after=_cut(after))
+        if mechanisms is not None:
+            new = evolve(new, mechanisms=mechanisms)
+        if new != known:
+            self._learned[key] = new
+            self._shared.pop(protocol, None)
+            self.changed()
+
+    def knows(self, server: str, protocol: MailProtocol) -> bool:
+        """Whether its list after login was seen."""
+        found = self._learned.get((protocol, server.lower()))
+        return found is not None and found.after is not None
+
+    def shared(self, protocol: MailProtocol, topology: Topology) -> Shared:
+        """What all servers keep that users of `protocol` may be relayed to, with those that they were relayed to."""
+        found = self._shared.get(protocol)
+        if found is not None and found[0] is topology:
+            return found[1]
+        wanted = _back_ends(topology, protocol) | {name for spoken, name in self._seen if spoken == protocol}
+        shared = common(self._learned.get((protocol, name)) for name in sorted(wanted))
+        self._shared[protocol] = (topology, shared)
+        return shared
+
+    def all(self) -> Iterator[tuple[Key, Learned]]:
+        """All that was learned."""
+        yield from self._learned.items()
+
+    def restore(self, learned: Mapping[Key, Learned]) -> None:
+        """What an earlier process had learned; what this one knows by itself stays."""
+        self._learned = {**learned, **self._learned}
+        self._shared.clear()
+
+
+def _back_ends(topology: Topology, protocol: MailProtocol) -> set[str]:
+    """The names of the servers that have mailboxes of that protocol: the configuration's, and in a directory those with
+    databases, or before them, from Exchange 2007 to 2010, the Client Access servers."""
+    owners = {database.server.lower() for database in topology.databases}
+    found = set()
+    for server in topology.servers:
+        version = server.version
+        before_mailboxes = version is not None and _CLIENT_ACCESS_FROM <= version.major < _MAILBOX_SERVERS_FROM
+        has_any = "client_access" in server.roles if before_mailboxes else server.name.lower() in owners
+        if server.service(protocol) is not None and (server.listed or has_any):
+            found.add(server.name.lower())
+    return found
+
+
+def _cut(names: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(name for name in names if len(name) <= limits.CAPABILITY_OCTETS)[: limits.CAPABILITIES]

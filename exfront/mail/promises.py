@@ -1,0 +1,25 @@
+"""What a client may be promised before its log-on, of what back ends can do; and what is learned of them by log-ons."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from exfront.config.mail import MailSection
+from exfront.mail.login import Offer, Welcome
+from exfront.steps import Steps
+from exfront.topology import Protocol
+from exfront.wire.sasl import TOKEN_MECHANISMS
+
+
+def promised(offer: Offer, protocol: Protocol, steps: Steps, mail: MailSection) -> Offer:
+    """`offer` with what all back ends have in common now, less what `mail` hides (S-MAIL-4)."""
+    assert protocol != "http"
+    shared = steps.back_ends.capabilities.shared(protocol, steps.world().topology)
+    tokens = tuple(each for each in TOKEN_MECHANISMS if mail.tokens and each.encode("ascii") in shared.mechanisms)
+    return evolve(offer, tokens=tokens, shared=shared, hidden=mail.hidden)
+
+
+def learned(steps: Steps, server: str, protocol: Protocol, welcome: Welcome) -> None:
+    """Remember what a server has said of itself as it let somebody in; a POP3 server was perhaps not asked."""
+    after = welcome.capabilities if welcome.capabilities or protocol == "imap4" else None
+    steps.back_ends.capabilities.learn(server, protocol, after=after, mechanisms=welcome.mechanisms)
