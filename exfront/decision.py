@@ -63,6 +63,14 @@ class Redirect:
 
 
 @frozen
+class OwnDirectory:
+    """Send the client to the virtual directory of this very site that has that application."""
+
+    application: str
+    because: tuple[Because, ...] = ()
+
+
+@frozen
 class Refuse:
     """No: the reason, and for the log what exactly was missing; `server` is the name of the one that it is about."""
 
@@ -73,7 +81,7 @@ class Refuse:
 
 
 # What exfront answers itself, and a client of HTTP alone gets.
-Local = LinkPage | Redirect
+Local = LinkPage | Redirect | OwnDirectory
 Decision = Relay | ProxyToCas | Local | Refuse
 
 STEPS = ("admit", "authenticate", "locate", "route", "relay")

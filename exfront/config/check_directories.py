@@ -60,6 +60,8 @@ def _authentication(directory: VirtualDirectorySection, here: KeyPath, findings:
         findings.error(path, '"anonymous" asks nobody, and the others ask', '"anonymous" alone, or without it')
     if "forms" in methods and "passthrough" in methods:
         findings.error(path, "a back end's challenge and a form exclude each other", '"forms" without "passthrough"')
+    if directory.application == "owaredirect" and not (_proves(directory) and "passthrough" not in methods):
+        findings.error(path, "nobody is proven here", '"basic", "forms" or "certificate": each user is sent elsewhere')
     if not _proves(directory) and not directory.server:
         findings.warn(path, "no server for requests that name no mailbox: they are refused")
 

@@ -29,6 +29,7 @@ _EXCHANGE: _Rows = (
     ("/rpc", "rpc"),
     ("/rpcwithcert", "rpc"),
     ("/OMA", "oma"),
+    ("/owaredirect", "owaredirect"),
 )
 _PRESETS: dict[str, _Rows] = {
     "exchange": _EXCHANGE,
@@ -39,7 +40,7 @@ _PRESETS: dict[str, _Rows] = {
     ),
     "webdav": (("/dav", "webdav"),),
 }
-_OF_BROWSERS: frozenset[ApplicationName] = frozenset({"exchange", "exchweb", "public", "owa", "ecp"})
+_OF_BROWSERS: frozenset[ApplicationName] = frozenset({"exchange", "exchweb", "public", "owa", "ecp", "owaredirect"})
 # What administers servers: published only where `publish` says so (S-HTTP-22).
 _EXTRAS: dict[str, tuple[str, ApplicationName]] = {
     "ecp": ("/ecp", "ecp"),

@@ -10,7 +10,7 @@ from exfront.config.kinds import ONE_OR_MORE, Network, Octets, Port, SecondsOrNo
 
 ApplicationName = Literal[
     "exchange", "owa", "public", "exchweb", "activesync", "ews", "oab", "autodiscover", "mapi", "rpc", "ecp", "oma",
-    "powershell", "exadmin", "webdav", "sogo",
+    "powershell", "exadmin", "owaredirect", "webdav", "sogo",
 ]  # fmt: skip
 AuthenticationMethod = Literal["basic", "forms", "anonymous", "passthrough", "certificate"]
 Preset = Literal["exchange", "sogo", "webdav"]

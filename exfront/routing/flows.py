@@ -9,7 +9,7 @@ from exfront.because import Because
 from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import SERVER_TWICE, VERSION_UNKNOWN, Reason
-from exfront.routing import coexistence, exchange2003, home_server, owa2007
+from exfront.routing import coexistence, exchange2003, home_server, owa2007, owa_redirect
 from exfront.routing.back_end import located
 from exfront.routing.coexistence import Generation, Way
 from exfront.routing.other_generation import PERFORMED, STEP
@@ -34,6 +34,12 @@ _FLOWS: Mapping[Generation, _Flow] = {
 
 def decide(facts: Facts, world: World) -> Decision:
     """What to do for `facts` in `world`, and why. Pure."""
+    if facts.application == owa_redirect.APPLICATION:
+        return owa_redirect.decide(facts, world, _decide)
+    return _decide(facts, world)
+
+
+def _decide(facts: Facts, world: World) -> Decision:
     mailbox = facts.mailbox
     if mailbox is None:
         return home_server.decide(facts, world)

@@ -48,7 +48,8 @@ class Application:
     may come as slowly as it likes, and pause for so many seconds. `moved` is the status of a redirection to TLS.
     `query` is what a query is read as: these are the only ones (S-HTTP-23). With `anchors` fields may name a mailbox
     too (S-HTTP-18). With `health` there is a ``healthcheck.htm``. With `plain_destination` the back end's own scheme
-    and host stand in Destination: mod_dav knows no others as its own. Exchange does, by Front-End-Https.
+    and host stand in Destination: mod_dav knows no others as its own. Exchange does, by Front-End-Https. With `alone`
+    nothing lies below the directory's own path.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Application:
     anchors: bool = False
     health: bool = True
     plain_destination: bool = False
+    alone: bool = False
 
     @property
     def named_by_query(self) -> bool:
@@ -86,6 +88,7 @@ _ROWS = (
     Application("mapi", _READING, 3660.0, "never", query="mapi", anchors=True),
     Application("rpc", _RPC, 900.0, "never", body_octets=0, body_idle=900.0, query="rpc"),
     Application("powershell", _READING, 300.0, "never"),
+    Application("owaredirect", frozenset({b"GET", b"HEAD"}), 0.0, "never", health=False, alone=True),
     Application("webdav", _GROUPWARE, 0.0, "never", health=False, plain_destination=True),
     Application("sogo", _GROUPWARE, 300.0, "never", health=False, plain_destination=True),
 )

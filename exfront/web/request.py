@@ -283,7 +283,7 @@ class Request:
             cas_peer.not_again(record)
         if not isinstance(decision, Relay):
             accepts = self.head.get(b"accept-language")
-            self._local(*local_answer(decision, context.pages, context.session.id, accepts))
+            self._local(*local_answer(decision, self._site, context.pages, context.session.id, accepts))
             return None
         if named.server:
             rpc.check_server(named.server, decision.server, facts, world.topology)

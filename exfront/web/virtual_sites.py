@@ -74,6 +74,8 @@ class VirtualDirectory:
     def contains(self, segments: Sequence[bytes]) -> bool:
         """Whether a checked path lies here: whole segments, ASCII without case."""
         own = self.segments
+        if self.application.alone and tuple(segments[len(own) :]) not in ((), (b"",)):
+            return False
         return len(segments) >= len(own) and all(
             mine == theirs.lower() for mine, theirs in zip(own, segments, strict=False)
         )

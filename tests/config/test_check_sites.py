@@ -103,6 +103,20 @@ class VirtualDirectoryTests(SynchronousTestCase):
             keys = [(error.line, error.key.partition("authentication")[0]) for error in found]
             self.assertEqual(keys, [] if right else [(17, "virtual_site[1].virtual_directory[1].")], written)
 
+    def test_who_is_sent_to_a_mailbox_must_be_known(self) -> None:
+        """Each user of "owaredirect" is sent elsewhere."""
+        for written, right in {
+            '"basic"': True,
+            '["forms", "basic"]': True,
+            '"anonymous"': False,
+            '"passthrough"': False,
+            '["basic", "passthrough"]': False,
+        }.items():
+            here = _directory(more=f"authentication = {written}\n").replace('"owa"', '"owaredirect"')
+            found = [error.key for error in related(_BEFORE + here).errors]
+            key = "virtual_site[1].virtual_directory[1].authentication"
+            self.assertEqual(found, [] if right else [key], written)
+
     def test_an_identity_by_header_goes_to_named_servers_only(self) -> None:
         """S-ROUTE-3: which there must be, and who is proven; it is wider trust than usual (S-OPS-11)."""
         key = "virtual_site[1].virtual_directory[1]."

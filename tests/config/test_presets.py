@@ -29,6 +29,7 @@ class PresetTests(SynchronousTestCase):
             "/exchange": 0.0, "/exchweb": 0.0, "/public": 0.0, "/owa": 300.0,
             "/Microsoft-Server-ActiveSync": 3660.0, "/EWS": 1900.0, "/OAB": 0.0, "/Autodiscover": 0.0,
             "/mapi": 3660.0, "/rpc": 900.0, "/rpcwithcert": 900.0, "/OMA": 0.0,
+            "/owaredirect": 0.0,
         })  # fmt: skip
         sections = [directory.section for directory in found.values()]
         self.assertEqual({section.authentication for section in sections}, {("basic",)})

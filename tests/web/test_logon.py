@@ -106,7 +106,7 @@ class WayTests(SynchronousTestCase):
         """One setting of the site: browsers' directories, and no other."""
         site = with_preset(VirtualSiteSection("a", "a.b", preset="exchange", publish=("ecp", "powershell"), forms=True))
         by_form = {each.path for each in site.virtual_directory if "forms" in each.authentication}
-        self.assertEqual(by_form, {"/exchange", "/exchweb", "/public", "/owa", "/ecp"})
+        self.assertEqual(by_form, {"/exchange", "/exchweb", "/public", "/owa", "/ecp", "/owaredirect"})
 
 
 class PageTests(SynchronousTestCase):
