@@ -61,8 +61,8 @@ class ICheckPasswords(Interface):
 class IBackEndDialer(Interface):
     """Opens connections to back ends."""
 
-    def dial(relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect to the server that `relay` names, after the allow list was asked.
+    def dial(relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes = b"") -> Deferred[IProtocol]:
+        """Connect to the server that `relay` names, after the allow list was asked, and send `preface` before all else.
 
         For a service with implicit TLS the Deferred fires after the handshake and the certificate's check (S-ROUTE-8).
         Fails with `exfront.reasons.Refused`.

@@ -176,6 +176,7 @@ ID_FIELD_OCTETS = 30
 ID_VALUE_OCTETS = 1024
 ALERT_CHARACTERS = 400  # S-MAIL-9: of a back end's [ALERT]
 AUTH_HTTP_WAIT = 1  # seconds that nginx waits at least: with 0 it would close its client's connection
+MAIL_HOPS = 5  # S-MAIL-16: mail proxies in a row, this one included; Dovecot's own number
 TCP_KEEPALIVE = 120  # S-MAIL-12
 PROXY_V1_OCTETS = 107  # S-MAIL-15: the longest line of version 1, with its end
 PROXY_V2_OCTETS = 2 * 1024  # S-MAIL-15: version 2 with its TLVs

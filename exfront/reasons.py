@@ -324,6 +324,11 @@ WITHOUT_PASSWORD = Reason(
     "Log on with a password: the mailbox server takes nothing else.", Severity.FAULT,
 )  # fmt: skip
 
+MASTER_NAME = Reason(
+    "XF-BE-LOGIN-REFUSED", "the name holds the separator of master log-ons", 403, "CONTACTADMIN", "SYS/PERM",
+    "This name cannot be passed on to the mailbox server.", Severity.FAULT,
+)  # fmt: skip
+
 # What the back end did
 BACK_END_REFUSED = _unavailable("XF-BE-REFUSED", "connection refused", 502, retry=10)
 BACK_END_NO_ADDRESS = _unavailable("XF-BE-REFUSED", "the back end's name has no address", 502, retry=10)
@@ -343,7 +348,7 @@ BACK_END_AUTH_MISMATCH = _unavailable(
 )
 BACK_END_LOGIN_REFUSED = _unavailable("XF-BE-LOGIN-REFUSED", "refused the login for now", 503, retry=10)
 TOO_MANY_AT_BACK_END = Reason(
-    "XF-LIMIT", "connections to one back end", 503, "LIMIT", "SYS/TEMP", "Too many connections; try again later.",
+    "XF-LIMIT", "connections to one back end", 503, "UNAVAILABLE", "SYS/TEMP", "Too many connections; try again later.",
     Severity.FAULT, retry_after=10,
 )  # fmt: skip
 

@@ -11,19 +11,24 @@ from collections.abc import Callable, Iterator
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from exfront import limits
 from exfront.config.kinds import Network
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
 from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, Refused
 from exfront.topology import Protocol
+from exfront.wire.proxy_protocol import Endpoint
 
 
 @define(eq=False)
 class Session:
     """One client connection.
 
-    `stop` is called when the service drains: finish what runs, take nothing new. `abort` ends the connection at once.
+    `address` and `port` are the client's, `connected` is what it has connected to, None where that is no IP address;
+    from a proxy that is trusted they are what that tells. `hops_left` is how many mail proxies may be on its way, this
+    one included. `stop` is called when the service drains: finish what runs, take nothing new. `abort` ends the
+    connection at once.
     """
 
     id: str
@@ -36,6 +41,8 @@ class Session:
     record: SessionRecord
     stop: Callable[[], None] = field(default=lambda: None, repr=False)
     abort: Callable[[], None] = field(default=lambda: None, repr=False)
+    connected: Endpoint | None = None
+    hops_left: int = limits.MAIL_HOPS
 
     client: str = field(init=False)  # address and port, as logs write it
 
@@ -102,6 +109,16 @@ class SessionTable:
         self._per_network[network] -= 1
         if not self._per_network[network]:
             del self._per_network[network]
+
+    def readdress(self, session: Session, address: str, port: int) -> None:
+        """The client of `session` is this one, as a trusted proxy tells: limits count for it, and logs name it.
+
+        Raises `Refused` when it has as many connections as it may have (S-OPS-4).
+        """
+        self.enter(address)
+        self.leave(session.address)
+        session.address, session.port = address, port
+        session.client = session.record.client = _client(address, port)
 
     def new_record(self, session: Session) -> SessionRecord:
         """A fresh record for one more request of `session`."""

@@ -10,6 +10,8 @@ from typing import Literal
 
 from attrs import evolve, field, frozen
 
+from exfront.secret import Secret
+
 Tls = Literal["none", "starttls", "implicit"]
 LoginAs = Literal["typed", "account", "upn", "address"]
 Protocol = Literal["imap4", "pop3", "http"]
@@ -19,6 +21,21 @@ FrontEnd = Literal["any", "2003", "2007", "2010", "2013"]
 
 # How a back end of HTTP learns who asks.
 Scheme = Literal["negotiate", "ntlm", "basic"]
+
+# How a back end of mail learns who its client is: by ID (IMAP4) and XCLIENT (POP3), or by a PROXY header.
+ClientForwarding = Literal["commands", "proxy_v1", "proxy_v2"]
+
+
+@frozen
+class Master:
+    """Who may log on as anybody at a server: as `user` in the user's place, or as ``user<separator>master``.
+
+    An empty `separator` stands for SASL's authorization identity.
+    """
+
+    user: str
+    secret: Secret
+    separator: str = ""
 
 
 @frozen
@@ -66,7 +83,8 @@ class Server:
     directory and must pass the allow list (S-DIR-4). `ca_file` is a PEM file, empty for the configured default;
     `tls_pins` are SHA-256 digests of its certificate or public key, in place of authority and name (S-ROUTE-8).
     `site`, `version`, `roles` and `dn` are the directory's, empty where it says nothing. `next_hop` are the schemes
-    that may be used there, the best first; empty for those of its version.
+    that may be used there, the best first; empty for those of its version. `forward_client` and `master` are for IMAP4
+    and POP3: what the server is told of the client, and who logs on there in its users' place.
     """
 
     name: str
@@ -84,6 +102,8 @@ class Server:
     roles: frozenset[Role] = frozenset()
     dn: str = ""
     next_hop: tuple[Scheme, ...] = ()
+    forward_client: ClientForwarding | None = None
+    master: Master | None = field(default=None, eq=False)
 
     def service(self, protocol: Protocol) -> Service | None:
         """The service that speaks `protocol`; None where the server has none."""

@@ -59,9 +59,11 @@ class Dialer:
     _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
     _tls: dict[tuple[str, str, tuple[bytes, ...], int], ClientTLS] = field(factory=dict)
 
-    def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
+    def dial(
+        self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes = b""
+    ) -> Deferred[IProtocol]:
         """See `IBackEndDialer`."""
-        return Deferred.fromCoroutine(self._dial(relay, protocol, factory))
+        return Deferred.fromCoroutine(self._dial(relay, protocol, factory, preface))
 
     def address_of(self, relay: Relay) -> Deferred[str]:
         """See `IBackEndDialer`."""
@@ -71,10 +73,10 @@ class Dialer:
         """See `IBackEndDialer`."""
         return self._handshakes[protocol].start_tls(self._verification(relay))
 
-    async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> IProtocol:
+    async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes) -> IProtocol:
         place = self.table.take(relay.server.name, protocol, relay.service.port, only=not relay.replaceable)
         try:
-            connected = await self._reach(relay, factory, place.free)
+            connected = await self._reach(relay, factory, preface, place.free)
         except Refused as refused:
             place.failed(refused)
             raise
@@ -84,7 +86,9 @@ class Dialer:
         place.connected()
         return connected
 
-    async def _reach(self, relay: Relay, factory: IProtocolFactory, gone: Callable[[], None]) -> IProtocol:
+    async def _reach(
+        self, relay: Relay, factory: IProtocolFactory, preface: bytes, gone: Callable[[], None]
+    ) -> IProtocol:
         """Try the server's addresses one after the other; `gone` is called at the connection's end."""
         server, port = relay.server, relay.service.port
         began = self.reactor.seconds()
@@ -94,7 +98,7 @@ class Dialer:
             if left <= 0:
                 break
             try:
-                return await self._connect(relay, factory, address, left, gone)
+                return await self._connect(relay, factory, preface, address, left, gone)
             except Refused as why:
                 refused = why
                 if why.reason is not BACK_END_REFUSED and why.reason is not BACK_END_CONNECT_TIMEOUT:
@@ -102,7 +106,13 @@ class Dialer:
         raise refused
 
     async def _connect(
-        self, relay: Relay, factory: IProtocolFactory, address: str, seconds: float, gone: Callable[[], None]
+        self,
+        relay: Relay,
+        factory: IProtocolFactory,
+        preface: bytes,
+        address: str,
+        seconds: float,
+        gone: Callable[[], None],
     ) -> IProtocol:
         def forget(protocol: IProtocol) -> None:
             self._handshakes.pop(protocol, None)
@@ -111,15 +121,16 @@ class Dialer:
         handshake = Handshake(factory, self.reactor, forget)
         verification = self._verification(relay) if relay.service.tls == "implicit" else None
         where = f"host={relay.server.host} address={address} port={relay.service.port}"
+        at_once = None if preface else verification
         try:
-            await self.transports.connect(address, relay.service.port, seconds, _Once(handshake), verification)
+            await self.transports.connect(address, relay.service.port, seconds, _Once(handshake), at_once)
         except ConnectionRefusedError:
             raise Refused(BACK_END_REFUSED, where) from None
         except TimeoutError:
             raise Refused(BACK_END_CONNECT_TIMEOUT, where) from None
         except ConnectError as error:
             raise Refused(BACK_END_REFUSED, f"{where} error={type(error).__name__}") from None
-        protocol = await handshake.ready(verification, where)
+        protocol = await handshake.ready(verification, where, preface)
         self._handshakes[protocol] = handshake
         return protocol
 

@@ -52,10 +52,17 @@ class Handshake(Protocol):
         self._timed_out = False
         self._lost: Failure | None = None
 
-    async def ready(self, verification: Verification | None, where: str) -> IProtocol:
-        """The inner protocol on its transport, after the handshake where there is one. Raises `Refused`."""
+    async def ready(self, verification: Verification | None, where: str, preface: bytes = b"") -> IProtocol:
+        """The inner protocol on its transport, after the handshake where there is one. Raises `Refused`.
+
+        With a `preface` TLS must not have begun: it goes first, in the clear.
+        """
         self._where, self._verification = where, verification
-        if verification is not None:
+        if preface and self.transport is not None:
+            self.transport.write(preface)
+        if preface and verification is not None:
+            await self.start_tls(verification)
+        elif verification is not None:
             await self._wait()
         if self._lost is not None:
             raise Refused(BACK_END_REFUSED, f"{where} error=closed at once")

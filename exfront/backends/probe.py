@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from exfront import limits
 from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
 from exfront.backends.health import words
+from exfront.backends.preface import preface
 from exfront.backends.table import BackEndTable
 from exfront.config.limits import LimitsSection
 from exfront.config.server import ServerSection
@@ -123,7 +124,9 @@ class Prober:
 
     async def _ask(self, target: Target) -> str:
         """What is wrong with the answer, or empty. Raises `Refused` where there is none."""
-        connection = cast(Greeting, await self.dialer.dial(target.relay, target.protocol, GreetingFactory()))
+        first = preface(target.relay.server, target.protocol)
+        dialled = self.dialer.dial(target.relay, target.protocol, GreetingFactory(), first)
+        connection = cast(Greeting, await dialled)
         asking: Deferred[str] = Deferred.fromCoroutine(self._speak(target, connection))
         asking.addTimeout(self.settings.back_end_probe_time, self.reactor)
         try:

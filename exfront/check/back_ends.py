@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
+from exfront.backends.preface import preface
 from exfront.check.rows import ROUTE_ADVICE, Rows, failed, lifetime, own_certificate, peer_certificate
 from exfront.config.settings import Settings
 from exfront.decision import Refuse, Relay
@@ -83,7 +84,7 @@ class BackEndCheck:
         server, service = relay.server, relay.service
         connection = None
         try:
-            connection = await self.dialer.dial(relay, protocol, GreetingFactory())
+            connection = await self.dialer.dial(relay, protocol, GreetingFactory(), preface(server, protocol))
             assert isinstance(connection, Greeting)
             if protocol != "http":
                 await greeted(connection, protocol)

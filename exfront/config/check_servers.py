@@ -23,6 +23,7 @@ def check_servers(settings: Settings, findings: Findings) -> None:
         _pins(server, here, findings)
         _probes(server, here, findings)
         _next_hop(server, here, findings)
+        _master(server, here, findings)
     names: list[tuple[KeyPath, str]] = [
         (("server", index, "name"), server.name) for index, server in enumerate(settings.server)
     ]
@@ -51,6 +52,26 @@ def _pins(server: ServerSection, here: KeyPath, findings: Findings) -> None:
 def _next_hop(server: ServerSection, here: KeyPath, findings: Findings) -> None:
     if len(set(server.next_hop)) < len(server.next_hop):
         findings.error((*here, "next_hop"), f"found {', '.join(server.next_hop)}", "each scheme once")
+
+
+def _master(server: ServerSection, here: KeyPath, findings: Findings) -> None:
+    """Who may log on as everybody needs a name and a password."""
+    user, file, separator = ((*here, f"master_{key}") for key in ("user", "password_file", "separator"))
+    if server.master_user and server.master_password_file is None:
+        findings.error(user, "no master_password_file for it", also=(file,))
+    if server.master_password_file is not None and not server.master_user:
+        findings.error(file, "no master_user for it", also=(user,))
+    if server.master_separator and not server.master_user:
+        findings.error(separator, "no master_user for it", also=(user,))
+    if server.master_separator and server.master_separator in server.master_user:
+        findings.error(user, f"holds the separator {quoted(server.master_separator)}", "a name without it")
+    in_clear = [
+        name
+        for name, port, tls in (("imap4", server.imap4, server.imap4_tls), ("pop3", server.pop3, server.pop3_tls))
+        if port and tls == "none"
+    ]
+    if server.master_user and in_clear:
+        findings.warn(user, f"everybody's password, in effect, crosses the network in clear: {' and '.join(in_clear)}")
 
 
 def _probes(server: ServerSection, here: KeyPath, findings: Findings) -> None:

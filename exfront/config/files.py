@@ -32,6 +32,7 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
     files.authorities(settings.back_ends.ca_file, ("back_ends", "ca_file"))
     for index, server in enumerate(settings.server):
         files.authorities(server.ca_file, ("server", index, "ca_file"))
+        files.password(server.master_password_file, ("server", index, "master_password_file"))
     for index, listener in enumerate(settings.listener):
         files.authorities(listener.client_ca_file, ("listener", index, "client_ca_file"))
         files.password(listener.key_file, ("listener", index, "key_file"))

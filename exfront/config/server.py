@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from attrs import Factory, field, frozen
 
 from exfront.config.kinds import ONE_OR_MORE, Pin, Port
-from exfront.topology import Scheme, Server, Service
+from exfront.secret import Secret
+from exfront.topology import Master, Scheme, Server, Service
 
 
 def _several(found: Scheme | tuple[Scheme, ...]) -> tuple[Scheme, ...]:
@@ -19,7 +20,8 @@ def _several(found: Scheme | tuple[Scheme, ...]) -> tuple[Scheme, ...]:
 class ServerSection:
     """A port of 0 switches a protocol off. `address` is an IP address to connect to instead of resolving `host`.
 
-    `probe_paths` are paths by the names of applications.
+    `probe_paths` are paths by the names of applications. `forward_client` and the ``master_`` keys are for IMAP4 and
+    POP3; see `exfront.topology.Server`.
     """
 
     name: str
@@ -33,13 +35,17 @@ class ServerSection:
     http_tls: Literal["none", "implicit"] = "none"
     login_as: Literal["typed", "account", "upn", "address"] = "typed"
     next_hop: Annotated[tuple[Scheme, ...], ONE_OR_MORE] = field(default=(), converter=_several)  # by its version
+    master_user: str = ""
+    master_password_file: Path | None = None
+    master_separator: str = ""
+    forward_client: Literal["none", "commands", "proxy_v1", "proxy_v2"] = "none"
     ca_file: Path | None = None  # default: [back_ends] ca_file
     tls_pin: tuple[Pin, ...] = ()
     probe: bool = False
     probe_paths: dict[str, str] = Factory(dict)
 
     def as_server(self) -> Server:
-        """The value that routing works with."""
+        """The value that routing works with. Raises OSError for a password file that cannot be read."""
         return Server(
             name=self.name,
             host=self.host,
@@ -51,4 +57,13 @@ class ServerSection:
             ca_file=str(self.ca_file or ""),
             tls_pins=tuple(pin.digest for pin in self.tls_pin),
             next_hop=self.next_hop,
+            forward_client=None if self.forward_client == "none" else self.forward_client,
+            master=self._master(),
         )
+
+    def _master(self) -> Master | None:
+        """Raises OSError for a file that cannot be read."""
+        file = self.master_password_file
+        if file is None:
+            return None
+        return Master(self.master_user, Secret(file.read_bytes().rstrip(b"\r\n")), self.master_separator)

@@ -15,6 +15,21 @@ from exfront import limits
 from exfront.mail.login import Welcome
 from exfront.reasons import BACK_END_PROTOCOL, Reason, Refused
 from exfront.secret import Secret
+from exfront.wire.client_facts import ClientFacts
+from exfront.wire.imap4_referral import Referral
+from exfront.wire.sasl import Credentials
+
+
+@frozen
+class Entry:
+    """What a log-on brings along: `credentials`, whether TLS must be started first (STARTTLS, STLS), and `facts`.
+
+    `facts` are what the back end is told of the client by ID or XCLIENT, None where it is told nothing.
+    """
+
+    credentials: Credentials
+    tls: bool = False
+    facts: ClientFacts | None = None
 
 
 @frozen
@@ -41,7 +56,8 @@ class BackEndRefused(Refused):
     """The back end said no, or nothing that makes sense.
 
     `status` is its word for the log (NO, BAD, BYE, ERR), `code` a response code that the client may see, `alerts` texts
-    that its user must see, `challenge` what it said of a token, as in `exfront.mail.login.Refusal`.
+    that its user must see, `challenge` what it said of a token, as in `exfront.mail.login.Refusal`, `referral` the
+    server that it names instead of itself.
     """
 
     def __init__(
@@ -52,12 +68,14 @@ class BackEndRefused(Refused):
         code: bytes = b"",
         alerts: tuple[bytes, ...] = (),
         challenge: bytes = b"",
+        referral: Referral | None = None,
     ) -> None:
         super().__init__(reason, detail)
         self.status = status
         self.code = code
         self.alerts = alerts
         self.challenge = challenge
+        self.referral = referral
 
 
 def broken(why: str) -> BackEndRefused:
@@ -68,6 +86,11 @@ def broken(why: str) -> BackEndRefused:
 def printable(text: bytes) -> bytes:
     """A back end's text as a client may see it: printable ASCII, cut (S-MAIL-9)."""
     return re.sub(rb"[^ -~]", b"?", text)[: limits.ALERT_CHARACTERS]
+
+
+def is_temporary(text: bytes) -> bool:
+    """Whether a refusal without a code is no word on the password: Exchange 2007 and later say so by the text alone."""
+    return text.lower().startswith(b"server unavailable")
 
 
 def for_the_log(status: str, code: bytes, text: bytes, secret: Secret) -> str:

@@ -9,13 +9,12 @@ from typing import Protocol as Shape
 from attrs import frozen
 
 from exfront.mail.back_end import Reader
-from exfront.mail.back_end_log_on import LogOn
+from exfront.mail.back_end_log_on import Entry, LogOn
 from exfront.mail.imap4 import Imap4Speaker
 from exfront.mail.imap4_back_end import imap4_log_on
 from exfront.mail.login import Speaker
 from exfront.mail.pop3 import Pop3Speaker
 from exfront.mail.pop3_back_end import pop3_log_on
-from exfront.secret import Secret
 from exfront.topology import Protocol
 from exfront.wire import imap4_commands, imap4_responses, pop3
 
@@ -39,7 +38,7 @@ class Kind:
     new_speaker: Callable[[], Speaker[Any]]
     new_reader: Callable[[], ClientReader]
     new_answer_reader: Callable[[], Reader]
-    log_on: Callable[[bytes, Secret, bool], LogOn[Any]]
+    log_on: Callable[[Entry], LogOn[Any]]
     refused: str
     closed: str
     sends_bye: bool

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from exfront import limits
 from exfront.auth.client_certificate import ClientCertificate
-from exfront.auth.next_hop import login_name
+from exfront.backends.preface import preface
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay, SessionRecord
 from exfront.facts import Facts, Identity
 from exfront.mail.back_end import BackEnd, BackEndFactory
-from exfront.mail.back_end_log_on import BackEndRefused
+from exfront.mail.back_end_log_on import BackEndRefused, Entry
+from exfront.mail.entry import credentials_for, facts_for, find_referred
 from exfront.mail.kinds import Kind
 from exfront.mail.login import Authenticate, Welcome
 from exfront.mail.promises import learned
@@ -23,11 +24,12 @@ from exfront.reasons import (
     AUTHORIZATION_FAILED,
     BACK_END_AUTH_MISMATCH,
     CERTIFICATE_NEEDED,
-    WITHOUT_PASSWORD,
     WRONG_TOKEN,
     Refused,
 )
+from exfront.sessions import Session
 from exfront.steps import Steps
+from exfront.wire.imap4_referral import Referral
 from exfront.wire.sasl import TOKEN_MECHANISMS
 
 
@@ -41,9 +43,10 @@ class Entered:
 
 @frozen
 class Way:
-    """What a log-on needs beside the user's words; `settings` is [limits]."""
+    """What the log-ons of one `session` need beside the user's words; `settings` is [limits]."""
 
     kind: Kind
+    session: Session
     steps: Steps
     settings: LimitsSection
     clock: IReactorTime
@@ -63,7 +66,7 @@ class Way:
         relay = steps.route_mail(record, facts)
         began = self.clock.seconds()
         try:
-            return await self._enter_or_follow(record, facts, relay)
+            return await self._enter_right_one(record, facts, relay)
         except BackEndRefused as refused:
             if identity.token and refused.reason is BACK_END_AUTH_MISMATCH:
                 raise self._wrong_token(identity, record, refused) from None
@@ -88,15 +91,38 @@ class Way:
         self.steps.portal.token_refused(identity, record)
         return BackEndRefused(WRONG_TOKEN, refused.detail, refused.status, challenge=refused.challenge)
 
-    async def _enter_or_follow(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
-        """Log on at `relay`, or where the mailbox is now if it has left."""
+    async def _enter_right_one(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
+        """Log on at `relay`, or where that server, or a fresh look at the directory, says that the mailbox is."""
         try:
-            return await self._enter_one(record, facts, relay)
+            entered = await self._enter_one(record, facts, relay)
         except Refused as refused:
-            moved = await self._moved(refused, record, facts)
-            if moved is None:
+            referral = refused.referral if isinstance(refused, BackEndRefused) else None
+            other = self._referred(referral, record, facts) or await self._moved(refused, record, facts)
+            if other is None:
                 raise
-            return await self._enter(moved, facts.identity)
+            return await self._enter(other, facts.identity)
+        other = self._referred(entered.welcome.referral, record, facts)
+        if other is None:
+            return entered
+        entered.back_end.abort()
+        return await self._enter(other, facts.identity)
+
+    def _referred(self, referral: Referral | None, record: SessionRecord, facts: Facts) -> Relay | None:
+        """Where a back end sends us, if that is another server that is known and may be used (S-DIR-4); once only.
+
+        Routing judges it as it would a server that the configuration names.
+        """
+        if referral is None:
+            return None
+        target = find_referred(referral, self.steps.world().topology)
+        if target is None or target.name == record.back_end:
+            return None
+        back_end = record.back_end
+        try:
+            return self.steps.route_mail(record, evolve(facts, mailbox=None, named_server=target.name))
+        except Refused:
+            record.decision, record.back_end = Relay.__name__, back_end
+            return None
 
     async def _enter_one(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
         """Log on at `relay`, or at one that has the same where that cannot be reached; at most three are tried."""
@@ -137,13 +163,14 @@ class Way:
         return entered
 
     async def _log_on(self, relay: Relay, identity: Identity) -> Entered:
-        name, secret = login_name(identity, relay.login_as), identity.secret
-        if secret is None or identity.token:
-            raise Refused(WITHOUT_PASSWORD, f"server={relay.server.name} proof={identity.proof}")
         dialer, kind = self.steps.dialer, self.kind
-        dialogue = kind.log_on(name, secret, relay.service.tls == "starttls")
+        credentials = credentials_for(relay, identity)
+        facts = facts_for(self.session)
+        by_commands = relay.server.forward_client == "commands"
+        dialogue = kind.log_on(Entry(credentials, relay.service.tls == "starttls", facts if by_commands else None))
         factory = BackEndFactory(kind.new_answer_reader, self.clock)
-        back_end = cast(BackEnd, await dialer.dial(relay, kind.protocol, factory))
+        first = preface(relay.server, kind.protocol, facts.client, facts.connected)
+        back_end = cast(BackEnd, await dialer.dial(relay, kind.protocol, factory, first))
         welcome = await back_end.log_on(
             dialogue, lambda: dialer.start_tls(relay, back_end), self.settings.back_end_login_time
         )

@@ -25,6 +25,7 @@ from exfront.reasons import (
     Reason,
 )
 from exfront.secret import Secret
+from exfront.wire.imap4_referral import Referral
 from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism
 
 # --- what a client wants
@@ -196,12 +197,14 @@ class Offer:
 class Welcome:
     """What the back end said as it let the user in: its capabilities after login, texts of its alerts.
 
-    `mechanisms` are the SASL mechanisms that it offered before; in capital letters, None where nobody asked.
+    `mechanisms` are the SASL mechanisms that it offered before; in capital letters, None where nobody asked. `referral`
+    is a server that it names as the better one; no client sees it.
     """
 
     capabilities: tuple[bytes, ...] = ()
     alerts: tuple[bytes, ...] = ()
     mechanisms: frozenset[bytes] | None = None
+    referral: Referral | None = None
 
 
 @frozen

@@ -7,54 +7,79 @@ from collections.abc import Generator
 
 from attrs import define
 
-from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, LogOn, Say, Step, broken, for_the_log
+from exfront.mail.back_end_log_on import (
+    BackEndRefused,
+    BeginTLS,
+    Entry,
+    LogOn,
+    Say,
+    Step,
+    broken,
+    for_the_log,
+    is_temporary,
+)
 from exfront.mail.login import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED
-from exfront.secret import Secret
+from exfront.wire.client_facts import ClientFacts, write_xclient
 from exfront.wire.pop3 import Line, Malformed, Status, read_capability, read_status
-from exfront.wire.sasl import write_plain
+from exfront.wire.sasl_client import check, give_up, read_challenge, write_response
 
 # Response codes that tell a client something of its mailbox (RFC 2449 section 8.1, RFC 3206)
 _PASSED_ON = frozenset((b"IN-USE", b"LOGIN-DELAY", b"SYS/TEMP", b"SYS/PERM"))
 _COMMAND_OCTETS = 255  # RFC 2449 section 4, for an AUTH with its response beside it
-_FORBIDDEN = re.compile(rb"[\0\r\n]")
 _PLAIN_NAME = re.compile(rb"[!-~]+")
 _PLAIN_PASSWORD = re.compile(rb"[ -~]+")
 
 Answer = Line | Malformed
 
 
-def pop3_log_on(name: bytes, secret: Secret, tls: bool) -> LogOn[Answer]:
-    """Log on with `name` and `secret`, after STLS where `tls` says so. Raises `BackEndRefused`.
+def pop3_log_on(entry: Entry) -> LogOn[Answer]:
+    """Log on with what `entry` brings. Raises `BackEndRefused`.
 
     Raises ValueError for NUL, CR or LF, which must not come this far.
     """
-    if _FORBIDDEN.search(name) or _FORBIDDEN.search(secret.reveal()):
-        raise ValueError("NUL, CR or LF in a name or password")
-    return _LogOn(name, secret, tls).run()
+    check(entry.credentials)
+    return _LogOn(entry).run()
 
 
 @define
 class _LogOn:
     """One log-on; `_begin_tls` says that the next thing sent must go under TLS."""
 
-    name: bytes
-    secret: Secret
-    tls: bool
+    entry: Entry
     _begin_tls: bool = False
+    _mechanisms: frozenset[bytes] | None = None
+    _challenge: bytes = b""
 
     def run(self) -> LogOn[Answer]:
         greeting = yield from self._status(Say())
         if not greeting.ok:
             raise self._not_now(greeting)
-        if self.tls:
+        if self.entry.tls:
             yield from self._secure()
-        plain = _PLAIN_NAME.fullmatch(self.name) and _PLAIN_PASSWORD.fullmatch(self.secret.reveal())
-        if not plain and (yield from self._offers_sasl_plain()):
-            yield from self._sasl_plain()
+        if self.entry.facts is not None and greeting.code == b"XCLIENT":
+            yield from self._introduce(self.entry.facts)
+        yield from self._log_on()
+        return Welcome(mechanisms=self._mechanisms)
+
+    def _introduce(self, facts: ClientFacts) -> Generator[Step, Answer, None]:
+        """Tell of the client; a server that does not believe us says OK too, and offers it not in its greeting."""
+        status = yield from self._status(self._say(write_xclient(facts)))
+        if not status.ok:
+            raise self._not_now(status)
+
+    def _log_on(self) -> Generator[Step, Answer, None]:
+        """By SASL what USER and PASS cannot say, or might not: another identity, a token, octets beyond ASCII."""
+        credentials = self.entry.credentials
+        sasl_only = bool(credentials.acts_for) or credentials.mechanism != "PLAIN"
+        plain = _PLAIN_NAME.fullmatch(credentials.name) and _PLAIN_PASSWORD.fullmatch(credentials.secret.reveal())
+        if (sasl_only or not plain) and (yield from self._offers_sasl()):
+            yield from self._sasl()
+        elif sasl_only:
+            raise BackEndRefused(BACK_END_LOGIN_REFUSED, f"it offers no SASL {credentials.mechanism}")
         else:
-            yield from self._user_and_pass()
-        return Welcome()
+            yield from self._must(self._say(b"USER " + credentials.name))
+            yield from self._must(self._say(b"PASS " + credentials.secret.reveal()))
 
     def _secure(self) -> Generator[Step, Answer, None]:
         status = yield from self._status(Say(b"STLS\r\n"))
@@ -62,47 +87,55 @@ class _LogOn:
             raise broken("STLS refused")
         self._begin_tls = True
 
-    def _user_and_pass(self) -> Generator[Step, Answer, None]:
-        yield from self._must(self._say(b"USER " + self.name))
-        yield from self._must(self._say(b"PASS " + self.secret.reveal()))
-
-    def _offers_sasl_plain(self) -> Generator[Step, Answer, bool]:
-        """Whether SASL PLAIN carries what USER and PASS might not: spaces in the name, octets beyond ASCII."""
+    def _offers_sasl(self) -> Generator[Step, Answer, bool]:
+        """Whether the mechanism is there."""
         status = yield from self._status(self._say(b"CAPA"))
         if not status.ok:
             return False
-        offers = False
+        found: set[bytes] = set()
         line = self._text((yield Say()))
         while line != b".":
             name, arguments = read_capability(line)
-            offers = offers or (name == b"SASL" and b"PLAIN" in arguments)
+            found |= set(arguments) if name == b"SASL" else set()
             line = self._text((yield Say()))
-        return offers
+        self._mechanisms = frozenset(found)
+        return self.entry.credentials.mechanism.encode("ascii") in found
 
-    def _sasl_plain(self) -> Generator[Step, Answer, None]:
-        response = write_plain(self.name, self.secret)
-        command = b"AUTH PLAIN " + response
+    def _sasl(self) -> Generator[Step, Answer, None]:
+        credentials = self.entry.credentials
+        response = write_response(credentials)
+        auth = b"AUTH " + credentials.mechanism.encode("ascii")
+        command = auth + b" " + response
         if len(command) + 2 <= _COMMAND_OCTETS:
-            yield from self._must(self._say(command))
-            return
-        prompt = self._text((yield self._say(b"AUTH PLAIN")))
-        if prompt.rstrip() == b"+":
-            yield from self._must(self._say(response))
-            return
-        status = read_status(prompt)
-        raise broken("no prompt for AUTH PLAIN") if status is None or status.ok else self._refusal(status)
+            answer = self._text((yield self._say(command)))
+        else:
+            answer = self._text((yield self._say(auth)))
+            if answer.rstrip() == b"+":
+                answer = self._text((yield self._say(response)))
+            elif answer.startswith(b"+OK"):
+                raise broken(f"no prompt for AUTH {credentials.mechanism}")
+        if answer.startswith(b"+ ") and credentials.mechanism != "PLAIN":  # why the token is refused
+            self._challenge = read_challenge(answer[2:])
+            answer = self._text((yield self._say(give_up(credentials.mechanism))))
+        self._check(answer)
 
     def _say(self, line: bytes) -> Step:
         begin, self._begin_tls = self._begin_tls, False
         return BeginTLS(line + b"\r\n") if begin else Say(line + b"\r\n")
 
     def _must(self, step: Step) -> Generator[Step, Answer, None]:
-        status = yield from self._status(step)
+        self._check(self._text((yield step)))
+
+    def _check(self, line: bytes) -> None:
+        status = self._read(line)
         if not status.ok:
             raise self._refusal(status)
 
     def _status(self, step: Step) -> Generator[Step, Answer, Status]:
-        status = read_status(self._text((yield step)))
+        return self._read(self._text((yield step)))
+
+    def _read(self, line: bytes) -> Status:
+        status = read_status(line)
         if status is None:
             raise broken("no status line")
         return status
@@ -114,13 +147,13 @@ class _LogOn:
 
     def _refusal(self, status: Status) -> BackEndRefused:
         """-ERR alone, or with AUTH, means the name or password; with another code: not now."""
-        if status.code not in (b"", b"AUTH"):
+        if status.code not in (b"", b"AUTH") or is_temporary(status.text):
             return self._not_now(status)
-        return BackEndRefused(BACK_END_AUTH_MISMATCH, self._detail(status), "ERR")
+        return BackEndRefused(BACK_END_AUTH_MISMATCH, self._detail(status), "ERR", challenge=self._challenge)
 
     def _not_now(self, status: Status) -> BackEndRefused:
         passed_on = status.code if status.code in _PASSED_ON else b""
         return BackEndRefused(BACK_END_LOGIN_REFUSED, self._detail(status), "ERR", passed_on)
 
     def _detail(self, status: Status) -> str:
-        return for_the_log("ERR", status.code, status.text, self.secret)
+        return for_the_log("ERR", status.code, status.text, self.entry.credentials.secret)

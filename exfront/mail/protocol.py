@@ -27,6 +27,7 @@ from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.mail import MailSection
 from exfront.mail.back_end_log_on import BackEndRefused
+from exfront.mail.entry import endpoint_of
 from exfront.mail.journal import Journal
 from exfront.mail.kinds import IMAP4, POP3, Kind
 from exfront.mail.log_on import Entered, Way
@@ -96,7 +97,7 @@ class MailProtocol(Protocol):
         self._settings = settings
         self._tls = tls
         self._handshaking = listener.tls == "implicit"
-        self._way = Way(kind, steps, settings, clock)
+        self._way = Way(kind, session, steps, settings, clock)
         self._journal = Journal(session, steps.sessions, clock)
         self._timers = Timers(clock, self._guard)
         self._asks_for_certificate = listener.client_ca_file is not None
@@ -126,6 +127,8 @@ class MailProtocol(Protocol):
         if tcp is not None:
             tcp.setTcpNoDelay(True)
             tcp.setTcpKeepAlive(True)
+        if self._session.connected is None:
+            self._session.connected = endpoint_of(self._client.getHost())
         self._session.stop = lambda: self._guard(self._drain)
         self._session.abort = self._abort
         self._timers.later("login", self._settings.mail_login_time, self._login_too_slow)

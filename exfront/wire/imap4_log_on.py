@@ -5,34 +5,45 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from exfront.secret import Secret
-from exfront.wire.sasl import write_plain
+from exfront.wire.sasl import Credentials
+from exfront.wire.sasl_client import check, write_response
 
-_FORBIDDEN = re.compile(rb"[\0\r\n]")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*")
 _SPECIAL = re.compile(rb"([\"\\])")
 
 
 class LoginDisabled(ValueError):  # noqa: N818 - an answer of the back end, not a fault
-    """The back end takes no password on this connection."""
+    """The back end takes these credentials not on this connection; the text names what is missing."""
 
 
-def write_log_on(tag: bytes, name: bytes, secret: Secret, capabilities: Collection[bytes]) -> tuple[bytes, ...]:
+def write_log_on(tag: bytes, credentials: Credentials, capabilities: Collection[bytes]) -> tuple[bytes, ...]:
     """The log-on command in pieces; each but the first is sent when the back end asked for it.
 
     One AUTHENTICATE with its initial response where the back end announced that and the octets are UTF-8, as RFC 4616
-    wants; else LOGIN with quoted strings, or literals for octets that no quoted string holds. Raises `LoginDisabled`
-    when neither is offered, and ValueError for NUL, CR or LF, which must not come this far.
+    wants; else LOGIN with quoted strings, or literals for octets that no quoted string holds. Where LOGIN is disabled,
+    or cannot say what must be said (another identity, a token), AUTHENTICATE without an initial response. Raises
+    `LoginDisabled` when nothing of that is offered, and ValueError for NUL, CR or LF, which must not come this far.
     """
-    password = secret.reveal()
+    check(credentials)
     offered = {capability.upper() for capability in capabilities}
-    if _FORBIDDEN.search(name) or _FORBIDDEN.search(password):
-        raise ValueError("NUL, CR or LF in a name or password")
-    if {b"AUTH=PLAIN", b"SASL-IR"} <= offered and _is_utf8(name) and _is_utf8(password):
-        return (tag + b" AUTHENTICATE PLAIN " + write_plain(name, secret) + b"\r\n",)
-    if b"LOGINDISABLED" in offered:
-        raise LoginDisabled("LOGINDISABLED")
-    return _login(tag, name, password, not offered.isdisjoint((b"LITERAL+", b"LITERAL-")))
+    name, password = credentials.name, credentials.secret.reveal()
+    mechanism = credentials.mechanism.encode("ascii")
+    sasl_only = mechanism != b"PLAIN" or bool(credentials.acts_for)
+    sasl = b"AUTH=" + mechanism in offered
+    if sasl and (sasl_only or (b"SASL-IR" in offered and _is_utf8(name) and _is_utf8(password))):
+        return _authenticate(tag, mechanism, credentials, b"SASL-IR" in offered)
+    if sasl_only:
+        raise LoginDisabled(f"no AUTH={credentials.mechanism}")
+    if b"LOGINDISABLED" not in offered:
+        return _login(tag, name, password, not offered.isdisjoint((b"LITERAL+", b"LITERAL-")))
+    if sasl:
+        return _authenticate(tag, mechanism, credentials, b"SASL-IR" in offered)
+    raise LoginDisabled("LOGINDISABLED")
+
+
+def _authenticate(tag: bytes, mechanism: bytes, credentials: Credentials, at_once: bool) -> tuple[bytes, ...]:
+    command, response = tag + b" AUTHENTICATE " + mechanism, write_response(credentials) + b"\r\n"
+    return (command + b" " + response,) if at_once else (command + b"\r\n", response)
 
 
 def _login(tag: bytes, name: bytes, password: bytes, at_once: bool) -> tuple[bytes, ...]:

@@ -7,6 +7,7 @@ Responses are pulled one at a time: what stands behind the last one pulled is no
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -43,7 +44,9 @@ class Tagged:
 
 @frozen
 class Continuation:
-    """The back end waits for the rest of a command."""
+    """The back end waits for the rest of a command; `text` is SASL's challenge in base64, or words."""
+
+    text: bytes = b""
 
 
 @frozen
@@ -123,6 +126,11 @@ def capabilities(text: bytes) -> tuple[bytes, ...]:
     return tuple(name for name in text.split() if _CAPABILITY.fullmatch(name))
 
 
+def mechanisms(names: Iterable[bytes]) -> frozenset[bytes]:
+    """The SASL mechanisms among capabilities, in capital letters."""
+    return frozenset(name[5:].upper() for name in names if name[:5].upper() == b"AUTH=")
+
+
 def _may_hold_literal(line: bytes) -> bool:
     """Status responses end in free text, where ``{5}`` means nothing."""
     star, _, rest = line.partition(b" ")
@@ -131,7 +139,7 @@ def _may_hold_literal(line: bytes) -> bool:
 
 def _read(line: bytes) -> Response:
     if line == b"+" or line.startswith(b"+ "):
-        return Continuation()
+        return Continuation(line[2:])
     tag, _, rest = line.partition(b" ")
     word, _, text = rest.partition(b" ")
     kind = word.upper()

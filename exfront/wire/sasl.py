@@ -165,11 +165,3 @@ def read_oauthbearer(message: bytes) -> Credentials:
         raise BadSasl("not an OAUTHBEARER message with a user")
     name = found["name"].replace(b"=2C", b",").replace(b"=3D", b"=")
     return Credentials(name, Secret(message), b"", "OAUTHBEARER")
-
-
-def write_plain(name: bytes, secret: Secret) -> bytes:
-    """The PLAIN message of `name` in base64, without a line end; raises `BadSasl` for NUL in either."""
-    password = secret.reveal()
-    if b"\0" in name or b"\0" in password:
-        raise BadSasl("NUL")
-    return base64.b64encode(b"\0" + name + b"\0" + password)

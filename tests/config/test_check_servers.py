@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +65,48 @@ class NextHopTests(SynchronousTestCase):
             found = errors(related(section(f"next_hop = {text}")))
             self.assertEqual(len(found), 1, found)
             self.assertTrue(found[0].startswith(f"{_LINE} server[1].next_hop"), found)
+
+
+class MasterTests(SynchronousTestCase):
+    BOTH = 'master_user = "exfront"\nmaster_password_file = "password"\npop3 = 0\n'
+
+    def test_a_master_s_password_is_read_from_its_file(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "password").write_bytes(b" m \n")
+        settings, findings = read(section(self.BOTH + 'master_separator = "*"'), folder)
+        self.assertEqual(errors(findings), [])
+        master = settings.server[0].as_server().master
+        assert master is not None
+        self.assertEqual((master.user, master.secret.reveal(), master.separator), ("exfront", b" m ", "*"))
+        self.assertNotIn(" m ", repr(settings.server[0].as_server()))  # S-AUTH-11
+
+    def test_one_needs_the_other(self) -> None:
+        for text, key in (
+            ('master_user = "exfront"', "master_user"),
+            ('master_password_file = "password"', "master_password_file"),
+            ('master_separator = "*"', "master_separator"),
+            (self.BOTH.replace('"exfront"', '"ex*front"') + 'master_separator = "*"', "master_user"),
+        ):
+            found = errors(related(section(text)))
+            self.assertEqual(len(found), 1, found)
+            self.assertTrue(found[0].startswith(f"{_LINE} server[1].{key}: "), found)
+
+    def test_a_master_s_password_in_clear_is_a_warning(self) -> None:
+        self.assertIn(f"{_LINE} server[1].master_user", warnings(related(section(self.BOTH.replace("pop3 = 0", "")))))
+
+
+class ForwardingTests(SynchronousTestCase):
+    def test_the_ways(self) -> None:
+        for way in ("none", "commands", "proxy_v1", "proxy_v2"):
+            settings, findings = read(section(f'forward_client = "{way}"'))
+            self.assertEqual(errors(findings), [])
+            self.assertEqual(settings.server[0].as_server().forward_client or "none", way)
+
+    def test_what_is_none(self) -> None:
+        _, findings = read(section('forward_client = "proxy"'))
+        (found,) = errors(findings)
+        self.assertTrue(found.startswith(f"{_LINE} server[1].forward_client: "), found)
 
 
 class ProbeTests(SynchronousTestCase):

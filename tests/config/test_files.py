@@ -52,6 +52,13 @@ class PasswordFileTests(FilesTestCase):
             self.file("password", mode=mode)
             self.assertEqual(self.mistakes(self.key), [])
 
+    def test_a_master_s_password(self) -> None:
+        """S-OPS-2: it opens every mailbox."""
+        self.file("master", mode=0o644)
+        server = '[[server]]\nname = "a"\nhost = "a.example"\nmaster_user = "m"\nmaster_password_file = "master"\n'
+        (mistake,) = self.mistakes(more=server)
+        self.assertTrue(mistake.startswith("12 server[1].master_password_file: master holds a secret"), mistake)
+
     def test_a_file_that_others_may_read_is_refused(self) -> None:
         """S-OPS-2: the error names the path and the mode."""
         for mode in (0o640, 0o604, 0o644, 0o620, 0o666):

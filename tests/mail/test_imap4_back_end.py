@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Say, Step
+from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
 from exfront.mail.imap4_back_end import imap4_log_on
 from exfront.mail.login import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, Reason
 from exfront.secret import Secret
+from exfront.wire.client_facts import ClientFacts, write_id
+from exfront.wire.imap4_referral import Referral
 from exfront.wire.imap4_responses import ResponseReader
+from exfront.wire.proxy_protocol import Endpoint
+from exfront.wire.sasl import Credentials
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] be1 ready\r\n"
 PLAIN = b"L AUTHENTICATE PLAIN AGFsaWNlAHg=\r\n"
@@ -20,9 +25,17 @@ Scene = tuple[bytes, "Step | Welcome"]
 
 
 class Imap4BackEndTests(SynchronousTestCase):
-    def play(self, *script: Scene, tls: bool = False, name: bytes = b"alice", password: bytes = b"x") -> None:
-        """Each scene: what the back end says, and what exfront does then."""
-        log_on = imap4_log_on(name, Secret(password), tls)
+    def play(
+        self,
+        *script: Scene,
+        tls: bool = False,
+        name: bytes = b"alice",
+        password: bytes = b"x",
+        entry: Entry | None = None,
+    ) -> Welcome | None:
+        """Each scene: what the back end says, and what exfront does then. The mechanisms of a Welcome are left out."""
+        log_on = imap4_log_on(entry or Entry(Credentials(name, Secret(password)), tls))
+        welcome: Welcome | None = None
         reader = ResponseReader()
         done: Step | Welcome = next(log_on)
         self.assertEqual(done, Say())
@@ -32,12 +45,18 @@ class Imap4BackEndTests(SynchronousTestCase):
                 try:
                     done = log_on.send(answer)
                 except StopIteration as end:
-                    done = end.value
+                    welcome = end.value
+                    done = evolve(end.value, mechanisms=None)
             self.assertEqual(done, expected, said)
+        return welcome
 
-    def refused(self, reason: Reason, *script: Scene, last: bytes, tls: bool = False) -> BackEndRefused:
+    def refused(
+        self, reason: Reason, *script: Scene, last: bytes, tls: bool = False, entry: Entry | None = None
+    ) -> BackEndRefused:
         """After `script`, `last` ends the log-on with `reason`."""
-        refused: BackEndRefused = self.assertRaises(BackEndRefused, self.play, *script, (last, Say()), tls=tls)
+        refused: BackEndRefused = self.assertRaises(
+            BackEndRefused, self.play, *script, (last, Say()), tls=tls, entry=entry
+        )
         self.assertIs(refused.reason, reason)
         return refused
 
@@ -89,6 +108,88 @@ class LogOnTests(Imap4BackEndTests):
         )
 
 
+FACTS = ClientFacts(Endpoint("192.0.2.7", 50_001), Endpoint("198.51.100.1", 143), "0123abcd", 4)
+ID = write_id(b"I", FACTS)
+TOKEN = Entry(Credentials(b"alice", Secret(b"user=alice\1auth=Bearer t\1\1"), mechanism="XOAUTH2"))
+BEARER = Entry(Credentials(b"alice", Secret(b"n,a=alice,\1auth=Bearer t\1\1"), mechanism="OAUTHBEARER"))
+
+
+class ClientFactsTests(Imap4BackEndTests):
+    ENTRY = Entry(Credentials(b"alice", Secret(b"x")), facts=FACTS)
+
+    def test_id_goes_before_the_log_on_in_the_same_packet(self) -> None:
+        """S-MAIL-16: whatever the answer to ID is, it is no answer to the log-on."""
+        for answer in (b'* ID ("name" "Dovecot")\r\nI OK\r\n', b"I NO\r\n", b"I BAD what?\r\n"):
+            self.play(
+                (GREETING, Say(ID + PLAIN)),
+                (answer, Say()),
+                (b"L OK [CAPABILITY A] in\r\n", Welcome((b"A",))),
+                entry=self.ENTRY,
+            )
+        self.refused(BACK_END_PROTOCOL, (GREETING, Say(ID + PLAIN)), last=b"L OK in\r\n", entry=self.ENTRY)
+
+    def test_id_goes_under_tls(self) -> None:
+        """S-MAIL-16: nothing of the client is said in clear where TLS is to be started."""
+        self.play(
+            *StartTlsTests.GO,
+            (b"* CAPABILITY IMAP4rev1\r\nC OK\r\n", Say(ID + QUOTED)),
+            (b"I OK\r\n", Say()),
+            (b"L OK [CAPABILITY A] in\r\n", Welcome((b"A",))),
+            entry=evolve(self.ENTRY, tls=True),
+        )
+
+
+class TokenTests(Imap4BackEndTests):
+    GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2 AUTH=OAUTHBEARER] hi\r\n"
+    SENT: Scene = (GREETING, Say(b"L AUTHENTICATE XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0AQE=\r\n"))
+
+    def test_the_client_s_token_is_passed_on_as_it_is(self) -> None:
+        self.play(self.SENT, (b"L OK [CAPABILITY A] in\r\n", Welcome((b"A",))), entry=TOKEN)
+
+    def test_a_refused_token_is_answered_before_it_is_refused(self) -> None:
+        """S-MAIL-14: RFC 7628 section 3.2.3; of the server's words only base64 goes on."""
+        sent: Scene = (
+            self.GREETING,
+            Say(b"L AUTHENTICATE OAUTHBEARER bixhPWFsaWNlLAFhdXRoPUJlYXJlciB0AQE=\r\n"),
+        )
+        for entry, log_on, answer in ((TOKEN, self.SENT, b"\r\n"), (BEARER, sent, b"AQ==\r\n")):
+            for said in (b"eyJzdGF0dXMiOiI0MDEifQ==", b"be1.corp says no"):
+                refused = self.refused(
+                    BACK_END_AUTH_MISMATCH,
+                    log_on,
+                    (b"+ %b\r\n" % said, Say(answer)),
+                    last=b"L NO failed\r\n",
+                    entry=entry,
+                )
+                self.assertEqual(refused.challenge, b"" if b" " in said else said)
+
+    def test_a_server_that_takes_no_tokens(self) -> None:
+        refused = self.refused(BACK_END_LOGIN_REFUSED, last=GREETING, entry=TOKEN)
+        self.assertIn("no AUTH=XOAUTH2", refused.detail)
+
+    def test_the_mechanisms_that_were_offered_before(self) -> None:
+        """S-MAIL-4: what the list before login may promise."""
+        welcome = self.play(self.SENT, (b"L OK [CAPABILITY A] in\r\n", Welcome((b"A",))), entry=TOKEN)
+        assert welcome is not None
+        self.assertEqual(welcome.mechanisms, {b"XOAUTH2", b"OAUTHBEARER"})
+
+
+class ReferralTests(Imap4BackEndTests):
+    SENT: Scene = (GREETING, Say(PLAIN))
+    CODE = b"[REFERRAL imap://alice@be2.corp/]"
+
+    def test_a_referral_is_told_of_and_never_passed_on(self) -> None:
+        """S-MAIL-9: RFC 2221, with NO and with OK."""
+        refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=b"L NO %b elsewhere\r\n" % self.CODE)
+        self.assertEqual((refused.code, refused.referral), (b"", Referral("be2.corp", None)))
+        self.play(
+            self.SENT,
+            (b"* CAPABILITY A\r\nL OK %b in\r\n" % self.CODE, Welcome((b"A",), referral=Referral("be2.corp", None))),
+        )
+        refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=b"L NO [REFERRAL smtp://be2.corp/] x\r\n")
+        self.assertIsNone(refused.referral)
+
+
 class StartTlsTests(Imap4BackEndTests):
     GO: tuple[Scene, ...] = (
         (b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", Say(b"S STARTTLS\r\n")),
@@ -136,7 +237,9 @@ class RefusalTests(Imap4BackEndTests):
             (b"L NO [LIMIT] x\r\n", "NO", b"LIMIT"),
             (b"L NO [OVERQUOTA] x\r\n", "NO", b"OVERQUOTA"),
             (b"L NO [REFERRAL imap://be2.corp/] x\r\n", "NO", b""),
+            (b"L NO [EXPIRED] x\r\n", "NO", b"EXPIRED"),
             (b"L BAD User is authenticated but not connected.\r\n", "BAD", b""),
+            (b"L NO Server Unavailable. 15\r\n", "NO", b""),
             (b"* BYE be1.corp is going down\r\n", "BYE", b""),
         ):
             refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=answer)

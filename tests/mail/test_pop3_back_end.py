@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Say, Step
+from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
 from exfront.mail.login import Welcome
 from exfront.mail.pop3_back_end import pop3_log_on
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, Reason
 from exfront.secret import Secret
+from exfront.wire.client_facts import ClientFacts, write_xclient
 from exfront.wire.pop3 import AnswerReader
+from exfront.wire.proxy_protocol import Endpoint
+from exfront.wire.sasl import Credentials
 
 USER = Say(b"USER alice\r\n")
 PASS = Say(b"PASS two words\r\n")
@@ -18,9 +22,17 @@ Scene = tuple[bytes, "Step | Welcome"]
 
 
 class Pop3BackEndTests(SynchronousTestCase):
-    def play(self, *script: Scene, tls: bool = False, name: bytes = b"alice", password: bytes = b"two words") -> None:
-        """Each scene: what the back end says, and what exfront does then."""
-        log_on = pop3_log_on(name, Secret(password), tls)
+    def play(
+        self,
+        *script: Scene,
+        tls: bool = False,
+        name: bytes = b"alice",
+        password: bytes = b"two words",
+        entry: Entry | None = None,
+    ) -> Welcome | None:
+        """Each scene: what the back end says, and what exfront does then. The mechanisms of a Welcome are left out."""
+        log_on = pop3_log_on(entry or Entry(Credentials(name, Secret(password)), tls))
+        welcome: Welcome | None = None
         reader = AnswerReader()
         done: Step | Welcome = next(log_on)
         self.assertEqual(done, Say())
@@ -30,12 +42,18 @@ class Pop3BackEndTests(SynchronousTestCase):
                 try:
                     done = log_on.send(answer)
                 except StopIteration as end:
-                    done = end.value
+                    welcome = end.value
+                    done = evolve(end.value, mechanisms=None)
             self.assertEqual(done, expected, said)
+        return welcome
 
-    def refused(self, reason: Reason, *script: Scene, last: bytes, tls: bool = False) -> BackEndRefused:
+    def refused(
+        self, reason: Reason, *script: Scene, last: bytes, tls: bool = False, entry: Entry | None = None
+    ) -> BackEndRefused:
         """After `script`, `last` ends the log-on with `reason`."""
-        refused: BackEndRefused = self.assertRaises(BackEndRefused, self.play, *script, (last, Say()), tls=tls)
+        refused: BackEndRefused = self.assertRaises(
+            BackEndRefused, self.play, *script, (last, Say()), tls=tls, entry=entry
+        )
         self.assertIs(refused.reason, reason)
         return refused
 
@@ -85,7 +103,74 @@ class LogOnTests(Pop3BackEndTests):
         """S-MAIL-7: CR, LF or NUL in a name or password."""
         for name, password in ((b"u\r\nDELE 1", b"x"), (b"u", b"x\n"), (b"u\0", b"x")):
             with self.assertRaises(ValueError):
-                pop3_log_on(name, Secret(password), False)
+                pop3_log_on(Entry(Credentials(name, Secret(password))))
+
+
+FACTS = ClientFacts(Endpoint("192.0.2.7", 50_001), Endpoint("198.51.100.1", 110), "0123abcd", 4)
+XCLIENT = write_xclient(FACTS) + b"\r\n"
+
+
+class ClientFactsTests(Pop3BackEndTests):
+    ENTRY = Entry(Credentials(b"alice", Secret(b"two words")), facts=FACTS)
+    LOG_ON: tuple[Scene, ...] = ((b"+OK Updated\r\n", USER), (b"+OK\r\n", PASS), (b"+OK\r\n", Welcome()))
+
+    def test_xclient_where_the_greeting_offers_it(self) -> None:
+        """S-MAIL-16: exfront's own XCLIENT, and only where it is believed."""
+        self.play((b"+OK [XCLIENT] Dovecot ready.\r\n", Say(XCLIENT)), *self.LOG_ON, entry=self.ENTRY)
+        self.play((b"+OK ready.\r\n", USER), *self.LOG_ON[1:], entry=self.ENTRY)
+
+    def test_xclient_goes_under_tls(self) -> None:
+        """S-MAIL-16: nothing of the client is said in clear where TLS is to be started."""
+        self.play(
+            (b"+OK [XCLIENT] hi\r\n", Say(b"STLS\r\n")),
+            (b"+OK\r\n", BeginTLS(XCLIENT)),
+            *self.LOG_ON,
+            entry=evolve(self.ENTRY, tls=True),
+        )
+
+    def test_a_server_that_does_not_like_it(self) -> None:
+        """S-MAIL-14: that is no word on the password."""
+        offered: Scene = (b"+OK [XCLIENT] hi\r\n", Say(XCLIENT))
+        self.refused(BACK_END_LOGIN_REFUSED, offered, last=b"-ERR no\r\n", entry=self.ENTRY)
+
+
+class SaslTests(Pop3BackEndTests):
+    MASTER = Entry(Credentials(b"master", Secret(b"x"), acts_for=b"alice"))
+    TOKEN = Entry(Credentials(b"alice", Secret(b"user=alice\1auth=Bearer t\1\1"), mechanism="XOAUTH2"))
+    ASKED: Scene = (b"+OK\r\n", Say(b"CAPA\r\n"))
+    OFFER = b"+OK\r\nSASL PLAIN XOAUTH2\r\n.\r\n"
+    SENT: Scene = (OFFER, Say(b"AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0AQE=\r\n"))
+
+    def test_a_master_asks_for_the_user(self) -> None:
+        self.play(
+            self.ASKED,
+            (self.OFFER, Say(b"AUTH PLAIN YWxpY2UAbWFzdGVyAHg=\r\n")),
+            (b"+OK\r\n", Welcome()),
+            entry=self.MASTER,
+        )
+
+    def test_the_client_s_token_is_passed_on_as_it_is(self) -> None:
+        welcome = self.play(self.ASKED, self.SENT, (b"+OK\r\n", Welcome()), entry=self.TOKEN)
+        assert welcome is not None
+        self.assertEqual(welcome.mechanisms, {b"PLAIN", b"XOAUTH2"})
+
+    def test_a_refused_token_is_answered_before_it_is_refused(self) -> None:
+        """S-MAIL-14: RFC 7628 section 3.2.3."""
+        refused = self.refused(
+            BACK_END_AUTH_MISMATCH,
+            self.ASKED,
+            self.SENT,
+            (b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n", Say(b"\r\n")),
+            last=b"-ERR [AUTH] no\r\n",
+            entry=self.TOKEN,
+        )
+        self.assertEqual(refused.challenge, b"eyJzdGF0dXMiOiI0MDEifQ==")
+
+    def test_a_server_without_the_mechanism(self) -> None:
+        """S-MAIL-7: a master's password is never sent as a user's."""
+        for entry in (self.MASTER, self.TOKEN):
+            for capa in (b"-ERR what?\r\n", b"+OK\r\nUSER\r\nSASL CRAM-MD5\r\n.\r\n"):
+                self.refused(BACK_END_LOGIN_REFUSED, self.ASKED, last=capa, entry=entry)
 
 
 class StlsTests(Pop3BackEndTests):
@@ -120,6 +205,7 @@ class RefusalTests(Pop3BackEndTests):
             (b"-ERR [login-delay] wait\r\n", b"LOGIN-DELAY"),
             (b"-ERR [SYS/TEMP] be1.corp down\r\n", b"SYS/TEMP"),
             (b"-ERR [X-HOST=be2.corp] moved\r\n", b""),
+            (b"-ERR Server Unavailable. 21\r\n", b""),  # Exchange 2007 and later, with the right password
         ):
             refused = self.refused(BACK_END_LOGIN_REFUSED, *self.ASKED, last=answer)
             self.assertEqual((refused.status, refused.code), ("ERR", code), answer)

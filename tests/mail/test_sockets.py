@@ -38,9 +38,11 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 class WatchedDialer(Dialer):
     """Tells when the one connection that it made is gone."""
 
-    def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
+    def dial(
+        self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes = b""
+    ) -> Deferred[IProtocol]:
         self.gone: Deferred[None] = Deferred()
-        return super().dial(relay, protocol, factory).addCallback(self._watch)
+        return super().dial(relay, protocol, factory, preface).addCallback(self._watch)
 
     def _watch(self, back_end: IProtocol) -> IProtocol:
         lost = back_end.connectionLost

@@ -22,6 +22,7 @@ class Dialled:
     relay: Relay
     protocol: Protocol
     transport: MemoryTransport | None = None
+    preface: bytes = b""
 
     @property
     def line(self) -> MemoryTransport:
@@ -46,8 +47,10 @@ class MemoryDialer:
     dialled: list[Dialled] = field(factory=list)
     tls: list[IProtocol] = field(factory=list)
 
-    def dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        connection = Dialled(relay, protocol)
+    def dial(
+        self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes = b""
+    ) -> Deferred[IProtocol]:
+        connection = Dialled(relay, protocol, preface=preface)
         self.dialled.append(connection)
         if self.hold:
             waiting: Deferred[IProtocol] = Deferred()

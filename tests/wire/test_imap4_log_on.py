@@ -9,14 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront.secret import Secret
 from exfront.wire.imap4_commands import Atom, Command, CommandReader, LiteralAnnounced, String
 from exfront.wire.imap4_log_on import LoginDisabled, write_log_on
-from exfront.wire.sasl import decode_response, read_plain
+from exfront.wire.sasl import Credentials, decode_response, read_plain
 from tests.support.splits import events
 
 PLAIN = (b"IMAP4rev1", b"sasl-ir", b"AUTH=plain")
 
 
 def write(name: bytes, password: bytes, *capabilities: bytes) -> tuple[bytes, ...]:
-    return write_log_on(b"L", name, Secret(password), capabilities)
+    return write_log_on(b"L", Credentials(name, Secret(password)), capabilities)
 
 
 class LogOnTests(SynchronousTestCase):
@@ -37,9 +37,33 @@ class LogOnTests(SynchronousTestCase):
             self.assertEqual(write(name, password, *offered), expected, (name, offered))
 
     def test_a_server_that_takes_no_password_gets_none(self) -> None:
-        for offered in ((b"LOGINDISABLED",), (b"logindisabled", b"AUTH=PLAIN")):
+        """S-MAIL-3: nor one that offers no mechanism for a token, or for a master's log-on."""
+        for offered in ((b"LOGINDISABLED",), (b"logindisabled", b"AUTH=LOGIN")):
             with self.assertRaises(LoginDisabled):
                 write(b"alice", b"x", *offered)
+
+        token = Credentials(b"alice", Secret(b"user=alice"), mechanism="XOAUTH2")
+        for credentials in (token, Credentials(b"master", Secret(b"x"), acts_for=b"alice")):
+            with self.assertRaises(LoginDisabled):
+                write_log_on(b"L", credentials, (b"LITERAL+", b"AUTH=CRAM-MD5"))
+
+    def test_sasl_where_login_does_not_do(self) -> None:
+        """S-MAIL-7: LOGIN is disabled, another identity is asked for, or a token passed on as it came."""
+        password = Credentials(b"alice", Secret(b"\xe9"))
+        master = Credentials(b"master", Secret(b"x"), acts_for=b"alice")
+        token = Credentials(b"alice", Secret(b"user=alice\1auth=Bearer t\1\1"), mechanism="XOAUTH2")
+        plain, bearer = b"L AUTHENTICATE PLAIN", b"L AUTHENTICATE XOAUTH2"
+        response = b"dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0AQE=\r\n"
+        cases: tuple[tuple[Credentials, tuple[bytes, ...], tuple[bytes, ...]], ...] = (
+            (password, (b"LOGINDISABLED", b"AUTH=PLAIN"), (plain + b"\r\n", b"AGFsaWNlAOk=\r\n")),
+            (password, (b"LOGINDISABLED", *PLAIN), (plain + b" AGFsaWNlAOk=\r\n",)),
+            (master, PLAIN, (plain + b" YWxpY2UAbWFzdGVyAHg=\r\n",)),
+            (master, (b"AUTH=PLAIN",), (plain + b"\r\n", b"YWxpY2UAbWFzdGVyAHg=\r\n")),
+            (token, (b"SASL-IR", b"auth=xoauth2"), (bearer + b" " + response,)),
+            (token, (b"AUTH=XOAUTH2",), (bearer + b"\r\n", response)),
+        )
+        for credentials, offered, pieces in cases:
+            self.assertEqual(write_log_on(b"L", credentials, offered), pieces, (credentials, offered))
 
     def test_line_ends_and_nul_never_go_out(self) -> None:
         """S-MAIL-7: CR, LF or NUL in a name or password."""

@@ -37,7 +37,7 @@ class ResponseTests(SynchronousTestCase):
         (b"L NO [AUTHENTICATIONFAILED] no\r\n", [Tagged(b"L", b"NO", b"no", Code(b"AUTHENTICATIONFAILED"))]),
         (b"L NO [alert]full\r\n", [Tagged(b"L", b"NO", b"full", Code(b"ALERT"))]),
         (b"L NO [ALERT\r\n", [Tagged(b"L", b"NO", b"[ALERT")]),
-        (b"+ \r\n+\r\n+ go on\r\n", [Continuation()] * 3),
+        (b"+ \r\n+\r\n+ go on\r\n", [Continuation(), Continuation(), Continuation(b"go on")]),
         (b'* LIST () "/" {5}\r\nIN\r\nX\r\nL OK\r\n', [Untagged(b"LIST", b'() "/" {5}'), Tagged(b"L", b"OK")]),
         (b"* OK see {5}\r\nL OK\r\n", [Untagged(b"OK", b"see {5}"), Tagged(b"L", b"OK")]),
         (b"L NO {5}\r\nM OK\r\n", [Tagged(b"L", b"NO", b"{5}"), Tagged(b"M", b"OK")]),
