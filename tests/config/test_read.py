@@ -18,7 +18,10 @@ from exfront.config.lines import find_lines
 from exfront.config.read import read_settings
 from tests.support.configuration import DIRECTORY, FOLDER, LISTENER, SITE, SMALLEST, errors, read
 
-_LISTENER_KEYS = "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, askers, key_file, proxy_peers, client_ca_file"
+_LISTENER_KEYS = (
+    "protocol, address, tls, allow_plaintext, name, trusted_proxies, strict_hosts, askers, key_file, proxy_peers, "
+    "client_ca_file"
+)
 
 
 class GoodTests(SynchronousTestCase):
