@@ -44,6 +44,7 @@ from exfront.explain import Explainer
 from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.auth_http import Answers, auth_http_protocol
+from exfront.mail.capability_state import CapabilityState, KeptCapabilities
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
 from exfront.net.certificates import CertificateFiles, ServerCertificates
@@ -252,7 +253,11 @@ def _guarding(parts: Core, settings: Settings, reactor: Any) -> Iterator[Backgro
         yield Background(policy.start, policy.stop)
     folder = state_folder(settings.control.state_dir)
     if folder is not None:
-        for state in (GuardState(parts.guard, folder, reactor), FormState(KeptForms(parts.forms), folder, reactor)):
+        for state in (
+            GuardState(parts.guard, folder, reactor),
+            FormState(KeptForms(parts.forms), folder, reactor),
+            CapabilityState(KeptCapabilities(parts.steps.back_ends.capabilities), folder, reactor),
+        ):
             yield Background(state.start, state.stop)
 
 

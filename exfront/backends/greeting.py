@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from exfront import limits
 from exfront.reasons import BACK_END_LOGIN_LOST, BACK_END_PROTOCOL, Refused
+from exfront.wire.imap4_responses import capabilities, mechanisms
+from exfront.wire.pop3 import sasl_mechanisms
 
 _LINE_OCTETS = 8 * 1024
 
@@ -73,6 +77,44 @@ async def ask_for_tls(connection: Greeting, protocol: str) -> None:
     """STARTTLS (RFC 3501 section 6.2.1) or STLS (RFC 2595 section 4). Raises `Refused` where the server says no."""
     question, wanted = {"imap4": (b"x1 STARTTLS", b"x1 OK"), "pop3": (b"STLS", b"+OK")}[protocol]
     _check(await connection.ask(question), wanted)
+
+
+@frozen
+class Offered:
+    """What a mail service says that it can do before a log-on; None where it does not say."""
+
+    names: tuple[bytes, ...] | None
+    mechanisms: frozenset[bytes] | None
+
+
+async def ask_for_capabilities(connection: Greeting, protocol: str) -> Offered:
+    """CAPABILITY (RFC 3501 section 6.1.1) or CAPA (RFC 2449 section 5). Raises `Refused` for an answer without end."""
+    return await (_capability(connection) if protocol == "imap4" else _capa(connection))
+
+
+async def _capability(connection: Greeting) -> Offered:
+    names: tuple[bytes, ...] | None = None
+    line = await connection.ask(b"x2 CAPABILITY")
+    for _ in range(limits.BACK_END_LOGIN_LINES):
+        if line.startswith(b"x2 "):
+            return Offered(names, None if names is None else mechanisms(names))
+        if line.upper().startswith(b"* CAPABILITY "):
+            names = capabilities(line[len(b"* CAPABILITY ") :])
+        line = await connection.line()
+    raise Refused(BACK_END_PROTOCOL, "no end of the answer to CAPABILITY")
+
+
+async def _capa(connection: Greeting) -> Offered:
+    line = await connection.ask(b"CAPA")
+    if not line.upper().startswith(b"+OK"):
+        return Offered(None, None)
+    lines: list[bytes] = []
+    for _ in range(limits.BACK_END_LOGIN_LINES):
+        line = await connection.line()
+        if line == b".":
+            return Offered(tuple(lines), sasl_mechanisms(lines))
+        lines.append(line)
+    raise Refused(BACK_END_PROTOCOL, "no end of the answer to CAPA")
 
 
 def _check(line: bytes, wanted: bytes) -> None:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from exfront import limits
-from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_tls, greeted
+from exfront.backends.greeting import Greeting, GreetingFactory, ask_for_capabilities, ask_for_tls, greeted
 from exfront.backends.health import words
 from exfront.backends.preface import preface
 from exfront.backends.table import BackEndTable
@@ -38,8 +38,8 @@ _UNAUTHORIZED = 401
 
 @frozen
 class Target:
-    """What is asked: the greeting of a mail service, a page of an HTTP `application`, or without `path` nothing more
-    than a connection."""
+    """What is asked: the greeting and the capabilities of a mail service, a page of an HTTP `application`, or without
+    `path` nothing more than a connection."""
 
     relay: Relay
     protocol: Protocol
@@ -144,6 +144,9 @@ class Prober:
         if target.relay.service.tls == "starttls":
             await ask_for_tls(connection, target.protocol)
             await self.dialer.start_tls(target.relay, connection)
+        offered = await ask_for_capabilities(connection, target.protocol)
+        name = target.relay.server.name
+        self.table.capabilities.learn(name, target.protocol, before=offered.names, mechanisms=offered.mechanisms)
         return ""
 
 

@@ -6,6 +6,7 @@ Events are pulled one at a time, because a command may change what the octets be
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from attrs import field, frozen
 
@@ -155,3 +156,8 @@ def read_capability(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """One line of CAPA's list: the name and its arguments, in upper case (RFC 2449 section 5)."""
     name, *arguments = line.upper().split() or [b""]
     return name, tuple(arguments)
+
+
+def sasl_mechanisms(lines: Iterable[bytes]) -> frozenset[bytes]:
+    """The mechanisms that the lines of CAPA's list name, in upper case (RFC 5034 section 3)."""
+    return frozenset(word for name, words in map(read_capability, lines) if name == b"SASL" for word in words)

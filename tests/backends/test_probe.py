@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.backends.capabilities import Learned
 from exfront.backends.probe import Prober, Target, targets
 from exfront.backends.table import BackEndState, BackEndTable
 from exfront.config.limits import LimitsSection
@@ -69,15 +70,37 @@ class ProbeTests(SynchronousTestCase):
         (state,) = self.table.states()
         return state
 
-    def test_a_greeting_is_enough(self) -> None:
-        for protocol, greeting in (("imap4", b"* OK ready\r\n"), ("pop3", b"+OK ready\r\n")):
+    def test_a_greeting_and_what_it_can_do(self) -> None:
+        """S-MAIL-4: what a server says before a log-on counts as long as nobody has logged on there."""
+        ours = b"IMAP4rev1", b"IDLE", b"AUTH=XOAUTH2"
+        for protocol, greeting, asked, answer, names, mechanisms in (
+            ("imap4", b"* OK ready\r\n", b"x2 CAPABILITY\r\n", b"* X\r\n* CAPABILITY %b\r\nx2 OK\r\n" % b" ".join(ours),
+             ours, {b"XOAUTH2"}),
+            ("imap4", b"* OK ready\r\n", b"x2 CAPABILITY\r\n", b"x2 BAD\r\n", None, None),
+            ("pop3", b"+OK ready\r\n", b"CAPA\r\n", b"+OK\r\nTOP\r\nSASL PLAIN xoauth2\r\n.\r\n",
+             (b"TOP", b"SASL PLAIN xoauth2"), {b"PLAIN", b"XOAUTH2"}),
+            ("pop3", b"+OK ready\r\n", b"CAPA\r\n", b"-ERR what?\r\n", None, None),
+        ):  # fmt: skip
             (target,) = targets((section(http=0, imap4=143 * (protocol == "imap4"), pop3=110 * (protocol == "pop3")),))
             self.table = BackEndTable(self.settings, self.clock.seconds)
             line = self.probed(target)
             line.receive(greeting)
+            self.assertEqual(line.take(), asked)
+            line.receive(answer)
             state = self.state()
             self.assertEqual((state.application, state.probe, state.requests), (protocol, "ok", 0))
+            known = {key: learned for key, learned in self.table.capabilities.all() if learned.names is not None}
+            self.assertEqual(known, {} if names is None else {(protocol, "chicago"): Learned(names, None, mechanisms)})
             self.assertFalse(line.connected)
+            self.tearDown()
+
+    def test_a_list_without_end(self) -> None:
+        """Bad input: back end with capabilities without end."""
+        for protocol, greeting, line in (("imap4", b"* OK\r\n", b"* X\r\n"), ("pop3", b"+OK\r\n+OK\r\n", b"X\r\n")):
+            (target,) = targets((section(http=0, imap4=143 * (protocol == "imap4"), pop3=110 * (protocol == "pop3")),))
+            self.table = BackEndTable(self.settings, self.clock.seconds)
+            self.probed(target).receive(greeting + line * 70)
+            self.assertIn("no end", self.state().error)
             self.tearDown()
 
     def test_a_wrong_greeting_degrades(self) -> None:
