@@ -77,8 +77,8 @@ def read_server(entry: Entry) -> Server:
     return Server(
         name=name,
         host=_host(entry) or _checked_host(name),
-        imap4=Service(143),
-        pop3=Service(110),
+        imap4=_mail(version, 143, 1993),
+        pop3=_mail(version, 110, 1995),
         http=_http(version),
         listed=False,
         site=dn.parse(site)[0].value if site else "",
@@ -201,6 +201,13 @@ def _http(version: ServerVersion | None) -> Service:
     if version is None or version.major < _SPEAKS_HTTPS:
         return Service(80)
     return Service(443 if version.major < _TWO_SITES else 444, "implicit")
+
+
+def _mail(version: ServerVersion | None, port: int, behind: int) -> Service:
+    """ProxyTargetPort of Set-PopSettings and Set-ImapSettings: where the services behind the front ends of 2013 are."""
+    if version is None or version.major < _TWO_SITES:
+        return Service(port)
+    return Service(behind, "implicit")
 
 
 def _version(entry: Entry) -> ServerVersion | None:

@@ -18,6 +18,8 @@ _STANDARD: Mapping[tuple[str, Tls], int] = {
     ("imap4", "none"): 143, ("imap4", "implicit"): 993, ("pop3", "none"): 110, ("pop3", "implicit"): 995,
 }  # fmt: skip
 STANDARD_PORTS = frozenset(_STANDARD.values())
+# InternalConnectionSettings of 2010 names the port with TLS first; the objects of 2013 tell of its front ends alone.
+_TLS_FIRST, _BEHIND = 14, 15
 _BINDING = re.compile(r"(?P<address>.*):(?P<port>\d{1,5})(?::[^:]*)?", re.ASCII)
 _MOST = 65_535
 
@@ -27,7 +29,8 @@ def served(
 ) -> tuple[list[Server], list[str]]:
     """The servers with the services that `settings` tell of, and what is not one of the allowed `ports` (S-DIR-4).
 
-    A service in the clear goes before one with TLS, which 2003 lists also where it has no certificate.
+    Until 2007 a service in the clear goes before one with TLS, which 2003 lists also where it has no certificate.
+    Mailbox servers of 2013 and later keep the services that front ends use.
     """
     by_server: dict[str, list[MailSettings]] = {}
     for one in settings:
@@ -38,9 +41,14 @@ def served(
 
 
 def _with(server: Server, settings: Sequence[MailSettings], ports: Collection[int], strange: list[str]) -> Server:
+    major = 0 if server.version is None else server.version.major
+    if major >= _BEHIND:
+        return server
     services: dict[str, Service] = {}
     for one in settings:
         bound = [*_bound(one.bindings, one.protocol, "none"), *_bound(one.tls_bindings, one.protocol, "implicit")]
+        if major >= _TLS_FIRST:
+            bound.sort(key=lambda service: service.tls != "implicit")
         allowed = [service for service in bound if service.port in ports]
         if allowed:
             services[one.protocol] = allowed[0]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.directory.mail_bindings import STANDARD_PORTS, served
-from exfront.topology import MailSettings, Service
+from exfront.topology import MailSettings, ServerVersion, Service
 from tests.support.steps import server
 
 
 class BindingTests(SynchronousTestCase):
-    def found(self, *bindings: str, tls: tuple[str, ...] = (), ports: tuple[int, ...] = ()) -> Service | None:
+    def found(
+        self, *bindings: str, tls: tuple[str, ...] = (), ports: tuple[int, ...] = (), major: int = 8
+    ) -> Service | None:
         settings = MailSettings("BOSTON", "imap4", bindings, tls)
-        (boston,), self.strange = served([server("boston")], [settings], STANDARD_PORTS | set(ports))
+        one = server("boston", version=ServerVersion(major))
+        (boston,), self.strange = served([one], [settings], STANDARD_PORTS | set(ports))
         self.assertEqual((boston.pop3, boston.http), (Service(110), Service(80)))
         return boston.imap4
 
@@ -24,6 +27,14 @@ class BindingTests(SynchronousTestCase):
     def test_clear_first_and_tls_where_there_is_nothing_else(self) -> None:
         self.assertEqual(self.found("0.0.0.0:143", tls=("0.0.0.0:993",)), Service(143))
         self.assertEqual(self.found(tls=("0.0.0.0:993",)), Service(993, "implicit"))
+
+    def test_2010_is_spoken_to_with_tls_where_it_has_it(self) -> None:
+        """Set-ImapSettings: InternalConnectionSettings is fqdn:993:SSL before fqdn:143:TLS."""
+        self.assertEqual(self.found("0.0.0.0:143", tls=("0.0.0.0:993",), major=14), Service(993, "implicit"))
+        self.assertEqual(self.found("0.0.0.0:143", major=14), Service(143))
+
+    def test_what_front_ends_of_2013_listen_on_is_not_where_its_mailboxes_are(self) -> None:
+        self.assertEqual(self.found("0.0.0.0:1143", tls=("0.0.0.0:993",), ports=(1143,), major=15), Service(143))
 
     def test_the_standard_port_of_several(self) -> None:
         self.assertEqual(self.found("0.0.0.0:1143", "0.0.0.0:143", ports=(1143,)), Service(143))

@@ -162,6 +162,16 @@ class ValueTests(ReaderTests):
         ):
             self.assertEqual(self.read(_server("BOSTON", serialNumber=[serial])).servers[0].http, service, serial)
 
+    def test_mail_of_2013_is_behind_its_front_ends(self) -> None:
+        """S-ROUTE-9: ProxyTargetPort of Set-PopSettings and Set-ImapSettings, 1995 and 1993 with TLS."""
+        for serial, imap4, pop3 in (
+            ("Version 14.1 (Build 30218.15)", Service(143), Service(110)),
+            ("Version 15.0 (Build 30516.32)", Service(1993, "implicit"), Service(1995, "implicit")),
+            ("Version 15.2 (Build 30221.1)", Service(1993, "implicit"), Service(1995, "implicit")),
+        ):
+            (boston,) = self.read(_server("BOSTON", serialNumber=[serial])).servers
+            self.assertEqual((boston.imap4, boston.pop3), (imap4, pop3), serial)
+
     def test_public_stores_and_who_uses_them(self) -> None:
         """*Finding Public Folders*: msExchHomePublicMDB is the mailbox database's."""
         group = f"CN=First,CN=InformationStore,CN=BOSTON,{_SERVERS}"
