@@ -199,6 +199,8 @@ class CommandReader(LineReader):
     def _announce(self, literal: _Literal) -> Event | None:
         """S-MAIL-5: the announcement must be well-formed and small, or no continuation request is given."""
         self._tokens.pop()
+        if not self._tokens or self._tokens[-1] not in (_SPACE, _OPEN):
+            raise _Wrong("The arguments are not valid.")
         self._literals += 1
         if literal.size > self._literal_octets:
             raise _Wrong("The literal is too large.")

@@ -107,6 +107,11 @@ class BadCommandTests(SynchronousTestCase):
         for mark in (b"{-1}", b"{1x}", b"{999999999999}", b"{}", b"{ 1}", b"{1} ", b"{1}x", b"{+}x", b"x{1", b"{1-}"):
             self.bad(b"a LOGIN alice " + mark + b"\r\n")
 
+    def test_a_literal_without_a_space_before_it_gets_no_continuation(self) -> None:
+        """S-MAIL-5: nor a literal8, or one that is the command."""
+        for line in (b"a LOGIN alice{5}\r\n", b"a LOGIN ~{5}\r\n", b'a LOGIN "alice"{5}\r\n', b"a {5}\r\n"):
+            self.bad(line)
+
     def test_a_literal_over_the_limit_gets_no_continuation(self) -> None:
         """S-MAIL-5: BAD, no continuation request, nothing buffered.
 
