@@ -3,7 +3,7 @@
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
 # make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew
-# make docs    write docs/tests.rst, docs/explain.rst and docs/cas-proxy.rst anew
+# make docs    write docs/tests.rst, docs/explain.rst, docs/coexistence.rst and docs/cas-proxy.rst anew
 # make screenshots  take the pictures in docs/screenshots anew
 # make clean   remove what these made
 
@@ -45,6 +45,7 @@ screenshots: $(VENV)/.installed-test servers
 docs: $(VENV)/.installed-test servers
 	$(BIN)/python -m tests.catalogue
 	$(BIN)/python -m tests.explained
+	$(BIN)/python -m tests.coexistence_page
 	$(BIN)/python -m tests.cas_page
 
 servers:
