@@ -26,22 +26,44 @@ class MailUser:
     logins: tuple[str, ...]
 
 
+@frozen
+class Master:
+    """Who may log on as everybody, with an authorization identity or as ``user*name``."""
+
+    name: str
+    password: bytes
+
+
 class Dovecot:
     """Serves the INBOX of each of `users` on `address`; `server` is written into every mail.
 
-    `certificate` is a PEM file with key and chain. Ports: `imap`, `imaps`, `pop3`, `pop3s`.
+    `certificate` is a PEM file with key and chain. Ports: `imap`, `imaps`, `pop3`, `pop3s`; with `trusting` the same
+    behind a PROXY header: `proxied`, by those names. A `trusting` server believes everybody on this machine who tells
+    the address of a client.
     """
 
-    def __init__(self, server: str, address: str, folder: Path, certificate: Path, users: Iterable[MailUser]) -> None:
+    def __init__(
+        self,
+        server: str,
+        address: str,
+        folder: Path,
+        certificate: Path,
+        users: Iterable[MailUser],
+        trusting: bool = False,
+        master: Master | None = None,
+    ) -> None:
         self.server = server
         self.address = address
         self.folder = folder
         self.imap, self.imaps, self.pop3, self.pop3s = (free_port(address) for _ in range(4))
+        self.proxied = {name: free_port(address) for name in ("imap", "imaps", "pop3", "pop3s")} if trusting else {}
+        self.master = master
         self.log = folder / "dovecot.log"
         _write_mailboxes(folder, server, users)
         configuration = folder / "dovecot.conf"
         configuration.write_text(_configuration(self, certificate))
         ports = [(address, port) for port in (self.imap, self.imaps, self.pop3, self.pop3s)]
+        ports += [(address, port) for port in self.proxied.values()]
         self.daemon = Daemon([program("dovecot", "dovecot-core"), "-F", "-c", str(configuration)], self.log, ports)
         _check_protocols()
 
@@ -52,6 +74,11 @@ class Dovecot:
     def logins(self, service: str = "") -> list[str]:
         """The mailboxes logged in to so far, in order, as Dovecot's own log names them; `service` is imap or pop3."""
         return re.findall(rf"{service or '(?:imap|pop3)'}-login: Info: Login: user=<([^>]*)>", self.daemon.log_text())
+
+    def clients(self, service: str = "imap") -> list[tuple[str, str]]:
+        """The user and the client's address of each login so far, as Dovecot's own log has them."""
+        pattern = rf"{service}-login: Info: Login: user=<([^>]*)>.* rip=([^,]*),"
+        return re.findall(pattern, self.daemon.log_text())
 
     def failed_logins(self) -> int:
         """How many connections ended with a refused password."""
@@ -113,6 +140,30 @@ def _users() -> str:
     )
 
 
+def _trust(dovecot: Dovecot) -> str:
+    """Listeners behind a PROXY header, and whom to believe."""
+    if not dovecot.proxied:
+        return ""
+    listeners = "".join(
+        f"service {name.rstrip('s')}-login {{\n  inet_listener {name}_proxied {{\n    port = {port}\n"
+        f"    haproxy = yes\n    ssl = {'yes' if name.endswith('s') else 'no'}\n  }}\n}}\n"
+        for name, port in dovecot.proxied.items()
+    )
+    return f"login_trusted_networks = 127.0.0.0/8\nhaproxy_trusted_networks = 127.0.0.0/8\n{listeners}"
+
+
+def _master(dovecot: Dovecot) -> str:
+    if dovecot.master is None:
+        return ""
+    file = dovecot.folder / "master"
+    password = base64.b64encode(dovecot.master.password).decode()
+    file.write_text(f"{dovecot.master.name}:{{PLAIN.B64}}{password}\n")
+    return (
+        "auth_master_user_separator = *\npassdb {\n  driver = passwd-file\n  master = yes\n"
+        f"  result_success = continue\n  args = scheme=PLAIN username_format=%u {file}\n}}\n"
+    )
+
+
 def _configuration(dovecot: Dovecot, certificate: Path) -> str:
     folder = dovecot.folder
     return f"""
@@ -134,6 +185,8 @@ first_valid_uid = 1
 mail_location = maildir:{folder}/mail/%n
 mail_max_userip_connections = 500
 {_users()}
+{_trust(dovecot)}
+{_master(dovecot)}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwd
