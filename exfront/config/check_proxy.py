@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from exfront.config.check_directories import is_own_field
 from exfront.config.check_names import each_once, is_dns_domain
 from exfront.config.errors import KeyPath, quoted
@@ -9,6 +11,7 @@ from exfront.config.findings import Findings
 from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 
+_QUERY = re.compile(r"[A-Za-z0-9._~&=-]{1,200}")
 _HEADERS = ("sid_header", "uri_header", "version_header", "secret_header")
 _PEERS: tuple[KeyPath, ...] = tuple(("proxy", name) for name in ("peer_names", "peer_networks", "secret_file"))
 
@@ -18,6 +21,9 @@ def check_proxy(settings: Settings, findings: Findings) -> None:
     proxy = settings.proxy
     for name in _HEADERS:
         is_own_field(getattr(proxy, name), ("proxy", name), findings)
+    if not _QUERY.fullmatch(proxy.activesync_log_on):
+        problem = f"found {quoted(proxy.activesync_log_on)}"
+        findings.error(("proxy", "activesync_log_on"), problem, 'the query of a URL like "Cmd=ProxyLogin"')
     each_once([(("proxy", name), getattr(proxy, name)) for name in _HEADERS], "header name", findings)
     for index, name in enumerate(proxy.peer_names):
         if not is_dns_domain(name):

@@ -24,6 +24,7 @@ class ProxySection:
     uri_header: str = "X-ExFront-Uri"  # the first server's own URL
     version_header: str = "X-ExFront-Version"
     secret_header: str = "X-ExFront-Proxy-Secret"
+    activesync_log_on: str = "Cmd=ProxyLogin"  # the query of ActiveSync's proxy log-on
     peer_names: tuple[str, ...] = ()
     peer_networks: tuple[Network, ...] = ()
 

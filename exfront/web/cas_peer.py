@@ -15,6 +15,7 @@ from exfront.decision import ProxyToCas, SessionRecord
 from exfront.reasons import BAD_INPUT, CSC_MALFORMED, CSC_NEEDED, CSC_PEER, LOOP, METHOD_NOT_ALLOWED, Refused
 from exfront.web.answer import Answer
 from exfront.web.body import RequestBody
+from exfront.web.cas_dialects import is_inner
 from exfront.web.gathered import gather
 from exfront.web.virtual_sites import VirtualDirectory
 from exfront.wire.http1.events import Headers, RequestHead, all_values, first_value
@@ -61,6 +62,26 @@ class CasPeer:
             raise Refused(CSC_NEEDED, f"sid={sid}")
         return held
 
+    def is_log_on(self, directory: VirtualDirectory, segments: tuple[bytes, ...], query: bytes | None) -> bool:
+        """Whether a checked path is that of a proxy log-on: never relayed, and for Client Access servers alone."""
+        rest, application = segments[len(directory.segments) :], directory.application.name
+        if is_inner(application, rest):
+            return query == self.peers.settings.activesync_log_on.encode("ascii")
+        return len(rest) == 1 and rest[0].lower() in _LOG_ONS and application in _APPLICATIONS
+
+    def inner(self, directory: VirtualDirectory, segments: tuple[bytes, ...], headers: Headers, proof: str) -> bool:
+        """Whether a request is for the inner path of ActiveSync. Raises `Refused` where no proven peer asks for a user.
+
+        Behind it a mailbox server believes whoever asks: no client gets there (S-ROUTE-3).
+        """
+        if not is_inner(directory.application.name, segments[len(directory.segments) :]):
+            return False
+        if not proof:
+            raise Refused(CSC_PEER)
+        if self.named(headers) is None:
+            raise Refused(BAD_INPUT, "no user is named")
+        return True
+
     async def log_on(
         self, head: RequestHead, body: RequestBody, answer: Answer, record: SessionRecord, proof: str
     ) -> None:
@@ -84,10 +105,9 @@ class CasPeer:
         record.user, record.detail = context.logon_name, f"peer={proof} groups={len(context.groups)}"
 
 
-def is_log_on(directory: VirtualDirectory, segments: tuple[bytes, ...]) -> bool:
-    """Whether a checked path is that of a proxy log-on: never relayed, and for Client Access servers alone."""
-    rest = segments[len(directory.segments) :]
-    return len(rest) == 1 and rest[0].lower() in _LOG_ONS and directory.application.name in _APPLICATIONS
+def own_path(directory: VirtualDirectory) -> bytes:
+    """What a request to the inner path of ActiveSync is for, at the mailbox's own server."""
+    return directory.path.rstrip("/").encode("ascii")
 
 
 def not_again(record: SessionRecord) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from urllib.parse import urlsplit
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,12 +24,16 @@ from exfront.reasons import (
     CONTEXT_NOT_POSSIBLE,
     CSC_LOG_ON_REFUSED,
     CSC_LOOP,
+    NTLM_NOT_ON_DESTINATION,
     Refused,
 )
 from exfront.secret import Secret
 from exfront.topology import Mailbox
+from exfront.web import headers
 from exfront.web.back_end import BackEndConnection, ConnectionKey
 from exfront.web.cas_cookies import CasSession, CasSessions
+from exfront.web.cas_dialects import ACTIVESYNC, log_on_place
+from exfront.web.integrated import not_there
 from exfront.web.own_request import OwnRequest
 from exfront.web.pool import Pool
 from exfront.wire.http1.events import Headers, Length, ResponseHead
@@ -40,7 +43,8 @@ from exfront.wire.sid import PackedSids
 
 NEED_IDENTITY = 441
 CONTEXT_ACCEPTED = 241
-_REFUSED = (401, 403)
+_UNAUTHORIZED = 401
+_REFUSED = (_UNAUTHORIZED, 403)
 _HTTPS = 443
 # Everyone, Network, Authenticated Users: in every token, and in no tokenGroups
 _WELL_KNOWN = tuple(map(Group, ("S-1-1-0", "S-1-5-2", "S-1-5-11")))
@@ -67,7 +71,7 @@ class CasProxy:
 
     def session(self, account: Mailbox, relay: Relay) -> CasSession:
         """What is kept of this user at this server."""
-        return self.sessions.of(account.account_id, relay.server.name)
+        return self.sessions.of(account.account_id, f"{relay.server.name} {relay.proxy_url}")
 
     def fields(self, account: Mailbox, relay: Relay, url: bytes) -> Headers:
         """What is said in each request: who the user is, and that we may say so. `url` is our own.
@@ -93,24 +97,27 @@ class CasProxy:
             if line.lower == b"set-cookie":
                 session.take(line.value, self.wall_clock())
 
-    def log_on(self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes) -> Deferred[None]:
+    def log_on(
+        self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes, application: str
+    ) -> Deferred[None]:
         """Tell the server who `account` is; equal log-ons share one request. Fails with `Refused`.
 
         `key` is that of the connections which may carry it, `url` as of `fields`.
         """
-        run = partial(self._log_on, account, relay, key, url)
-        return self._flights.join((account.account_id, relay.server.name), run)
+        run = partial(self._log_on, account, relay, key, url, application)
+        return self._flights.join((account.account_id, f"{relay.server.name} {relay.proxy_url}"), run)
 
-    async def _log_on(self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes) -> None:
+    async def _log_on(self, account: Mailbox, relay: Relay, key: ConnectionKey, url: bytes, application: str) -> None:
         fields = self.fields(account, relay, url)
         context = serialized(account, logon_name(account, self.domain(account)), await self.groups(account))
-        octets = log_on_request(relay, fields, context)
-        head = await self._ask(relay, key, octets)
+        place = log_on_place(relay, application, self.settings)
+        head = await self._ask(relay, key, log_on_request(relay, place.target, fields, context))
         status = head.status
+        told = f"server={relay.server.name} {place.target.decode('ascii')}={status}"
         if status in _REFUSED:
-            raise Refused(CSC_LOG_ON_REFUSED, f"server={relay.server.name} proxyLogon.owa={status}")
-        if status != CONTEXT_ACCEPTED:
-            raise Refused(CSC_LOOP, f"server={relay.server.name} proxyLogon.owa={status}")
+            raise log_on_refused(relay, application, head, told)
+        if status not in place.accepted:
+            raise Refused(CSC_LOOP, told)
         session = self.session(account, relay)
         session.log_ons += 1
         self.take_cookies(session, head)
@@ -154,11 +161,17 @@ def host_of(relay: Relay) -> bytes:
     return relay.server.host.encode("ascii") + (b"" if port == _HTTPS else b":%d" % port)
 
 
-def log_on_request(relay: Relay, fields: Headers, context: bytes) -> bytes:
-    """``POST <virtual directory>/proxyLogon.owa`` with the serialized context, as a whole."""
-    path = urlsplit(relay.proxy_url).path.rstrip("/") or "/owa"
+def log_on_refused(relay: Relay, application: str, head: ResponseHead, told: str) -> Refused:
+    """Why a second server does not let us in; of ActiveSync without Integrated authentication as Exchange's log says."""
+    if application == ACTIVESYNC and head.status == _UNAUTHORIZED and not headers.asks_for_connection_logon(head):
+        return Refused(NTLM_NOT_ON_DESTINATION, not_there(relay.server.name))
+    return Refused(CSC_LOG_ON_REFUSED, told)
+
+
+def log_on_request(relay: Relay, target: bytes, fields: Headers, context: bytes) -> bytes:
+    """``POST <virtual directory>/proxyLogon.owa``, or another `target`, with the serialized context, as a whole."""
     more: Headers = ((b"Host", host_of(relay)), *fields, (b"Content-Type", b"text/xml; charset=utf-8"))
-    return request_head(b"POST", path.encode("ascii") + b"/proxyLogon.owa", more, Length(len(context))) + context
+    return request_head(b"POST", target, more, Length(len(context))) + context
 
 
 def serialized(account: Mailbox, name: str, groups: PackedSids) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from attrs import define, field, frozen
 
 from exfront.decision import SessionRecord
-from exfront.wire.activesync import Command, parse_query
+from exfront.wire.activesync import Command
 
 
 @frozen
@@ -39,9 +39,8 @@ class Devices:
     seconds: Callable[[], float]
     _running: dict[tuple[str, str, str], list[Running]] = field(factory=dict)
 
-    def begin(self, record: SessionRecord, query: bytes | None) -> Running:
+    def begin(self, record: SessionRecord, command: Command) -> Running:
         """A request of a user begins; it says so in the log, and how many others of its kind the device has."""
-        command = parse_query(query)
         record.device, record.command = command.device, command.name or "-"
         running = Running((record.user, command.device, command.name), self.seconds())
         same = self._running.setdefault(running.key, [])

@@ -20,7 +20,6 @@ from exfront.reasons import (
     BACK_END_AUTH_MISMATCH,
     BACK_END_CERTIFICATE,
     BACK_END_RESET,
-    CSC_LOG_ON_REFUSED,
     CSC_LOOP,
     FORM_REVOKED,
     NEXT_HOP_REFUSED,
@@ -32,7 +31,7 @@ from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.cas_cookies import CasSession
-from exfront.web.cas_proxy import NEED_IDENTITY
+from exfront.web.cas_proxy import NEED_IDENTITY, log_on_refused
 from exfront.web.context import ClientContext
 from exfront.web.form_sessions import FormUse
 from exfront.web.gathered import gather
@@ -240,7 +239,8 @@ class Forward:
         account = route.case.identity.account
         assert session is not None and account is not None
         if not known or session.log_ons == self._log_ons:
-            await context.cas.proxy.log_on(account, route.relay, route.key, own_url(route.case))
+            application = route.case.directory.application.name
+            await context.cas.proxy.log_on(account, route.relay, route.key, own_url(route.case), application)
         self.record.detail = "csc_login"
         self.route = route_of(context, self.head, route.case, route.relay)  # with the cookies that came
         await self._again()
@@ -251,7 +251,8 @@ class Forward:
         assert exchange is not None
         detail = f"server={relay.server.name} status={head.status}"
         if relay.proxy_url and head.status == _UNAUTHORIZED:
-            exchange.fail(CSC_LOG_ON_REFUSED, detail)
+            refused = log_on_refused(relay, self.route.case.directory.application.name, head, detail)
+            exchange.fail(refused.reason, refused.detail)
         elif not relay.proxy_url or head.status != NEED_IDENTITY or self._told:
             exchange.fail(CSC_LOOP, detail if relay.proxy_url else f"{detail} no proxy")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import formatdate
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
@@ -24,7 +24,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes
+from exfront.web import activesync_log, admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
@@ -43,6 +43,7 @@ from exfront.web.route import Case, Route
 from exfront.web.routes import route_of
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire import basic
+from exfront.wire.activesync import NOTHING, Command, parse_query, read_version
 from exfront.wire.http1.events import Headers, RequestHead
 
 _CONTINUE = 100
@@ -72,6 +73,8 @@ class Request:
     _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
     _running: Running | None = field(default=None, init=False)  # among those of its device
+    _command: Command | None = field(default=None, init=False)  # of ActiveSync
+    _came_from: str = field(default="", init=False)  # the Client Access server that has proxied it
 
     def serve(self) -> None:
         """Give the answer; at once where the same was decided a moment ago."""
@@ -176,7 +179,8 @@ class Request:
 
     def _follow(self, route: Route) -> None:
         if route.case.directory.application.query == "activesync":
-            self._running = self.context.devices.begin(self.record, self.head.query)
+            self._command = command = self._command or parse_query(self.head.query)
+            self._running = self.context.devices.begin(self.record, command)
         self._forward = forward = Forward(
             self.context, self.head, self.body, self.answer, self.record, route, self._ended
         )
@@ -204,6 +208,13 @@ class Request:
         if self._running is not None:
             self.context.devices.end(self._running)
             self._running = None
+        if self._command is not None:
+            world, command, self._command = self.context.steps.world(), self._command, None
+            activesync_log.note(self.record, command, self._version(), world, self._came_from)
+
+    def _version(self) -> int:
+        """The protocol version that a phone says it speaks."""
+        return read_version(self.head.get(b"ms-asprotocolversion")) or (self._command or NOTHING).version
 
     async def _decide(self) -> Route | None:
         """Where to; None for what was answered here. Raises `Refused`."""
@@ -248,7 +259,9 @@ class Request:
         if head.method == b"OPTIONS" and head.get(b"max-forwards") == b"0":  # RFC 9110 section 7.6.2
             self._local(_OK, Page(((b"Allow", directory.allow),), b""))
             return None
-        if cas_peer.is_log_on(directory, segments):
+        if directory.application.query == "activesync":
+            self._command = parse_query(head.query)
+        if context.cas.peer.is_log_on(directory, segments, head.query):
             await context.cas.peer.log_on(head, self.body, self.answer, self.record, context.peer_proof(head.headers))
             self._local(cas_proxy.CONTEXT_ACCEPTED, Page((), b""))
             return None
@@ -270,6 +283,7 @@ class Request:
 
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
+        inner = context.cas.peer.inner(directory, segments, self.head.headers, context.peer_proof(self.head.headers))
         identity = await self._identity(directory)
         named = await self._named(directory, segments)
         passed = Passing(named.keys)
@@ -277,9 +291,12 @@ class Request:
             passed = await passing(context.cookies, context.steps, record, self.head, self._client.secure)
         mailbox = await context.steps.locate(record, identity, passed.keys)
         facts = directory.facts(identity, mailbox, explicit_logon=bool(named.keys))
+        if self._command is not None:
+            facts = evolve(facts, activesync_version=self._version())
         world = context.steps.world()
         decision = context.steps.route(record, facts, world)
         if identity.proof == PROXY_LOG_ON:
+            self._came_from = context.session.address
             cas_peer.not_again(record)
         if not isinstance(decision, Relay):
             accepts = self.head.get(b"accept-language")
@@ -300,6 +317,7 @@ class Request:
             named.dropped,
             passed.cookie if use is None else use.line,
             use,
+            cas_peer.own_path(directory) if inner else b"",
         )
         route = route_of(context, self.head, case, decision)
         route.decision = record.decision

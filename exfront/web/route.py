@@ -32,7 +32,8 @@ class Case:
 
     `segments` are those of the path that decided. `named` are the keys that `facts.mailbox` was found by, if it is not
     the user's own; `query` decided too, where the application looks at it; `dropped` are fields of the request that
-    name another mailbox. `cookie` is a line for the answers, but for a 401.
+    name another mailbox. `cookie` is a line for the answers, but for a 401. `path`, where it is not empty, takes the
+    place of the request's own.
     """
 
     client: ClientFacts
@@ -46,6 +47,7 @@ class Case:
     dropped: frozenset[bytes] = frozenset()
     cookie: bytes = field(default=b"", repr=False)
     form: FormUse | None = None
+    path: bytes = b""
 
     @property
     def identity(self) -> Identity:
@@ -63,7 +65,7 @@ class Route:
     """`until` is when the log-on must be proven again, in seconds of the clock.
 
     `section` is the head for the back end behind its first line, `key` says on which connections it may go,
-    `application` where it is counted.
+    `application` where it is counted. `path` is as of the `Case`.
     """
 
     fields: RequestFields
@@ -77,6 +79,7 @@ class Route:
     terms: Terms
     section: bytes = field(repr=False)
     urls: BackEndUrls
+    path: bytes = b""
     decision: str = field(default="Relay", init=False)  # as logs show it, and the user, and the mailbox
     form: FormUse | None = field(init=False)
     user: str = field(init=False)
@@ -113,7 +116,9 @@ class Route:
     def octets(self, head: RequestHead) -> bytes:
         """The head of the request as the back end gets it."""
         target = head.target
-        if not target.startswith(b"/"):  # the absolute form
+        if self.path:
+            target = self.path if head.query is None else b"%b?%b" % (self.path, head.query)
+        elif not target.startswith(b"/"):  # the absolute form
             target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
         return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, self.section)  # both are as the grammar read them
 

@@ -11,10 +11,12 @@ from exfront.web import headers, schemes
 from exfront.web.back_end import BackEndConnection, ConnectionKey
 from exfront.web.basic_log_on import digest
 from exfront.web.cas_cookies import with_cookies
+from exfront.web.cas_dialects import proxied_path
 from exfront.web.cas_proxy import host_of
 from exfront.web.context import ClientContext
 from exfront.web.identity_header import identity_fields
 from exfront.web.integrated import LogOn, User
+from exfront.web.paths import checked
 from exfront.web.proxy import Terms
 from exfront.web.route import Case, Route
 from exfront.web.rpc import CHANNELS
@@ -58,7 +60,13 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
+        path=case.path if account is None else _proxied_path(head, case, relay),
     )
+
+
+def _proxied_path(head: RequestHead, case: Case, relay: Relay) -> bytes:
+    directory = case.directory
+    return proxied_path(relay, directory.application.name, checked(head.path)[len(directory.segments) :])
 
 
 def own_url(case: Case) -> bytes:

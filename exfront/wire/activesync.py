@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 
-from attrs import frozen
+from attrs import field, frozen
 
 # [MS-ASHTTP] 2.2.1.1.1.2.4
 _COMMANDS = {
@@ -20,17 +20,23 @@ _COMMANDS = {
 }  # fmt: skip
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _WORD = re.compile(r"[A-Za-z]{1,32}\Z")
+_VERSION = re.compile(rb"([0-9]{1,2})\.([0-9])\Z")
 _MOST = 64  # characters; a device's id and type have 32 at most
 _FIXED = 4  # octets: version, command, two of the locale
 
 
 @frozen
 class Command:
-    """A request: `name` is the command, empty for an unknown one. Nothing of it is proven: good for logs alone."""
+    """A request: `name` is the command, empty for an unknown one. Nothing of it is proven: good for logs alone.
+
+    `version` is that of the packed form, as of `read_version`; `collection` the id of the folder that it names.
+    """
 
     name: str
     device_id: str = ""
     device_type: str = ""
+    version: int = field(default=0, eq=False)
+    collection: str = field(default="", eq=False)
 
     @property
     def device(self) -> str:
@@ -39,6 +45,12 @@ class Command:
 
 
 NOTHING = Command("")
+
+
+def read_version(value: bytes | None) -> int:
+    """The protocol version of an MS-ASProtocolVersion field, as logs write it: 121 is 12.1, 25 is 2.5; 0 for none."""
+    found = _VERSION.match(value or b"")
+    return int(found[1] + found[2]) if found else 0
 
 
 def parse_query(query: bytes | None) -> Command:
@@ -56,7 +68,9 @@ def _plain(query: bytes) -> Command:
         name, _, value = pair.partition(b"=")
         values.setdefault(_text(name).lower(), _text(value))
     command = values.get("cmd", "")
-    return Command(command if _WORD.match(command) else "", values.get("deviceid", ""), values.get("devicetype", ""))
+    named = command if _WORD.match(command) else ""
+    device = values.get("deviceid", ""), values.get("devicetype", "")
+    return Command(named, *device, collection=values.get("collectionid", ""))
 
 
 def _packed(query: bytes) -> Command:
@@ -75,7 +89,7 @@ def _packed(query: bytes) -> Command:
         found.append(rest[1 : 1 + rest[0]])
         rest = rest[1 + rest[0] :]
     device_id, _, device_type = found
-    return Command(_COMMANDS.get(octets[1], ""), _shown(device_id), _shown(device_type))
+    return Command(_COMMANDS.get(octets[1], ""), _shown(device_id), _shown(device_type), octets[0])
 
 
 def _shown(octets: bytes) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.wire.activesync import NOTHING, Command, parse_query
+from exfront.wire.activesync import NOTHING, Command, parse_query, read_version
 
 
 def packed(command: int, device_id: bytes, device_type: bytes, policy_key: bytes = b"") -> bytes:
@@ -17,6 +17,21 @@ def packed(command: int, device_id: bytes, device_type: bytes, policy_key: bytes
     for value in (device_id, policy_key, device_type):
         octets += bytes((len(value),)) + value
     return base64.b64encode(octets)
+
+
+class VersionTests(SynchronousTestCase):
+    def test_as_logs_write_it(self) -> None:
+        for value, version in (
+            (b"1.0", 10), (b"2.5", 25), (b"12.0", 120), (b"12.1", 121), (b"14.0", 140), (b"14.1", 141), (b"16.1", 161),
+            (None, 0), (b"", 0), (b"12", 0), (b"12.10", 0), (b"-1.0", 0), (b"12.1 ", 0), (b"999.9", 0), (b"a.b", 0),
+        ):  # fmt: skip
+            self.assertEqual(read_version(value), version, value)
+
+    def test_of_the_packed_form(self) -> None:
+        self.assertEqual(parse_query(b"jAAJBAp2MTQwRGV2aWNlAApTbWFydFBob25l").version, 140)
+
+    def test_the_folder_that_a_query_names(self) -> None:
+        self.assertEqual(parse_query(b"Cmd=SmartReply&CollectionId=5%3A1&ItemId=5%3A7").collection, "5:1")
 
 
 class QueryTests(SynchronousTestCase):
