@@ -170,6 +170,7 @@ CLIENT_GONE_TIME = 5.0  # S-MAIL-19: until the back end gets its FIN
 INTERJECT_SILENCE = 1.0  # a BYE of ours only after that much silence both ways
 CAPABILITIES = 200  # of one back end, as remembered; Dovecot has 45
 CAPABILITY_OCTETS = 100  # of one of them
+CAPABILITY_TIME = 300.0  # until one log-on more asks a POP3 server, which says nothing by itself
 CAPABILITY_FILE_OCTETS = 16 * 1024 * 1024  # 1,000 servers with 50 names each are 1 MB
 ID_PAIRS = 30  # RFC 2971 section 3.3, S-MAIL-16
 ID_FIELD_OCTETS = 30

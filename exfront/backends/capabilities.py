@@ -83,6 +83,7 @@ class Capabilities:
     changed: Callable[[], None] = lambda: None
     _learned: dict[Key, Learned] = field(factory=dict)
     _seen: set[Key] = field(factory=set)  # in this process
+    _due: dict[Key, float] = field(factory=dict)
     _shared: dict[MailProtocol, tuple[Topology, Shared]] = field(factory=dict)
 
     def learn(
@@ -112,10 +113,13 @@ class Capabilities:
             self._shared.pop(protocol, None)
             self.changed()
 
-    def knows(self, server: str, protocol: MailProtocol) -> bool:
-        """Whether its list after login was seen."""
-        found = self._learned.get((protocol, server.lower()))
-        return found is not None and found.after is not None
+    def is_due(self, server: str, protocol: MailProtocol, now: float) -> bool:
+        """Whether the server should be asked once more, at `now` in seconds; not again then for a while."""
+        key = (protocol, server.lower())
+        if now < self._due.get(key, now):
+            return False
+        self._due[key] = now + limits.CAPABILITY_TIME
+        return True
 
     def shared(self, protocol: MailProtocol, topology: Topology) -> Shared:
         """What all servers keep that users of `protocol` may be relayed to, with those that they were relayed to."""

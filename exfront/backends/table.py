@@ -132,6 +132,10 @@ class BackEndTable:
         found.port = port
         return found
 
+    def ask_capabilities(self, server: str, protocol: Protocol) -> bool:
+        """Whether a log-on that begins now should ask for them, where that costs answers: one in a while does."""
+        return protocol == "pop3" and self.capabilities.is_due(server, protocol, self.seconds())
+
     def take(self, server: str, protocol: Protocol, port: int, *, only: bool = True) -> Place:
         """A place for one more connection. Raises `Refused`: the server is full, or the service is out.
 

@@ -24,12 +24,15 @@ from exfront.wire.sasl import Credentials
 class Entry:
     """What a log-on brings along: `credentials`, whether TLS must be started first (STARTTLS, STLS), and `facts`.
 
-    `facts` are what the back end is told of the client by ID or XCLIENT, None where it is told nothing.
+    `facts` are what the back end is told of the client by ID or XCLIENT, None where it is told nothing. Of POP3: `asks`
+    what the back end can do, before and after login, and `utf8`: the client has asked for UTF-8 (RFC 6856).
     """
 
     credentials: Credentials
     tls: bool = False
     facts: ClientFacts | None = None
+    asks: bool = False
+    utf8: bool = False
 
 
 @frozen

@@ -43,13 +43,17 @@ class Entered:
 
 @frozen
 class Way:
-    """What the log-ons of one `session` need beside the user's words; `settings` is [limits]."""
+    """What the log-ons of one `session` need beside the user's words; `settings` is [limits].
+
+    `utf8`: the client has asked for UTF-8 before it logged on.
+    """
 
     kind: Kind
     session: Session
     steps: Steps
     settings: LimitsSection
     clock: IReactorTime
+    utf8: bool = False
 
     async def take(
         self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None = None
@@ -167,7 +171,15 @@ class Way:
         credentials = credentials_for(relay, identity)
         facts = facts_for(self.session)
         by_commands = relay.server.forward_client == "commands"
-        dialogue = kind.log_on(Entry(credentials, relay.service.tls == "starttls", facts if by_commands else None))
+        dialogue = kind.log_on(
+            Entry(
+                credentials,
+                tls=relay.service.tls == "starttls",
+                facts=facts if by_commands else None,
+                asks=self.steps.back_ends.ask_capabilities(relay.server.name, kind.protocol),
+                utf8=self.utf8,
+            )
+        )
         factory = BackEndFactory(kind.new_answer_reader, self.clock)
         first = preface(relay.server, kind.protocol, facts.client, facts.connected)
         back_end = cast(BackEnd, await dialer.dial(relay, kind.protocol, factory, first))

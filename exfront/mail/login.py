@@ -61,13 +61,14 @@ class Secure:
 
 @frozen
 class LogOn:
-    """What proves a user, as `exfront.wire.sasl.Credentials` has it."""
+    """What proves a user, as `exfront.wire.sasl.Credentials` has it; `utf8` as in `Authenticate`."""
 
     mark: bytes
     name: bytes
     secret: Secret
     acts_for: bytes = b""
     mechanism: Mechanism = "PLAIN"
+    utf8: bool = False
 
 
 @frozen
@@ -120,13 +121,15 @@ class StartTLS:
 class Authenticate:
     """Take the steps for this user; call `Login.accepted` or `Login.refused` with what came of it.
 
-    The attributes are those of `exfront.wire.sasl.Credentials`.
+    The attributes are those of `exfront.wire.sasl.Credentials`. `utf8`: the client has asked for UTF-8 before, which
+    the back end must hear too (POP3, RFC 6856).
     """
 
     name: bytes
     secret: Secret
     acts_for: bytes = b""
     mechanism: Mechanism = "PLAIN"
+    utf8: bool = False
 
 
 @frozen
@@ -314,10 +317,10 @@ class Login(Generic[Event]):
                 return [Send(answer), self._close(None)]
             case Secure(mark):
                 return self._secure(mark, followed)
-            case LogOn(mark, name, secret, acts_for, mechanism):
+            case LogOn(mark, name, secret, acts_for, mechanism, utf8):
                 self._state, self._mark = _State.CHECKING, mark
                 self._by_token = mechanism in TOKEN_MECHANISMS
-                return [Authenticate(name, secret, acts_for, mechanism)]
+                return [Authenticate(name, secret, acts_for, mechanism, utf8)]
             case Unsafe(mark, name):
                 refusal = self.speaker.refusal(mark, Refusal(PRIVACY_REQUIRED))
                 return [NoteRefusal(PRIVACY_REQUIRED, name), *self._count_bad(refusal)]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar
 
+from attrs import evolve
+
 from exfront import limits
 from exfront.mail.login import (
     Leave,
@@ -27,18 +29,19 @@ from exfront.wire.pop3 import BadCommand, Broken, Command, Event, SaslResponse
 
 _NONE = b""  # POP3 has no tags: an answer belongs to the command before it
 _NOT_VALID = Wrong(b"-ERR The argument is not valid.\r\n")
-# What is promised if all back ends have it, and with the same arguments; before login their commands mean nothing, but
-# for LANG and UTF8 (RFC 6856), which are not promised.
-_OF_BACK_ENDS = frozenset((b"PIPELINING", b"EXPIRE", b"LOGIN-DELAY"))
+# What is promised if all back ends have it, and with the same arguments. LANG is a command before login too, when no
+# back end is there to be asked for its languages (RFC 6856 section 3): clients find it after login.
+_OF_BACK_ENDS = frozenset((b"PIPELINING", b"EXPIRE", b"LOGIN-DELAY", b"UTF8"))
 
 
 class Pop3Speaker:
-    """One connection's words; keeps the name that USER gave."""
+    """One connection's words; keeps the name that USER gave, and whether UTF-8 was asked for."""
 
     failures = limits.POP3_LOGIN_FAILURES
 
     def __init__(self) -> None:
         self._name = b""
+        self._utf8 = False
         self._sasl = Authenticating(_bad_command, _bad_command)
 
     def request(self, event: Event, offer: Offer) -> Request:
@@ -47,10 +50,10 @@ class Pop3Speaker:
             case Command(verb, argument):
                 handler = self._HANDLERS.get(verb)
                 if handler is None:
-                    return _bad("Unknown command, or not before a log-on.")
-                return handler(self, argument, offer)
+                    return _UNKNOWN
+                return self._marked(handler(self, argument, offer))
             case SaslResponse(line):
-                return self._sasl.hear(line)
+                return self._marked(self._sasl.hear(line))
             case BadCommand(text):
                 return _bad(text)
             case Broken(text):
@@ -58,7 +61,7 @@ class Pop3Speaker:
 
     def forget(self) -> None:
         """Drop all that was said before TLS."""
-        self._name = b""
+        self._name, self._utf8 = b"", False
         self._sasl.forget()
 
     def greeting(self, offer: Offer) -> bytes:
@@ -127,6 +130,18 @@ class Pop3Speaker:
         mechanism, space, response = argument.partition(b" ")
         return self._sasl.begin(_NONE, mechanism, response if space else None, offer)
 
+    def _utf8_mode(self, argument: bytes, offer: Offer) -> Request:
+        """Known where all back ends know it: the one that is chosen is told (RFC 6856 section 2.1)."""
+        if not any(line.partition(b" ")[0] == b"UTF8" for line in _capabilities(offer)):
+            return _UNKNOWN
+        if argument:
+            return _NOT_VALID
+        self._utf8 = True
+        return Tell(b"+OK\r\n")
+
+    def _marked(self, request: Request) -> Request:
+        return evolve(request, utf8=True) if self._utf8 and isinstance(request, LogOn) else request
+
     def _apop(self, argument: bytes, offer: Offer) -> Request:
         """It needs passwords that can be read, and no directory gives them (RFC 1939 section 13)."""
         return _bad("APOP is not offered: log on with AUTH, or with USER and PASS.")
@@ -140,11 +155,15 @@ class Pop3Speaker:
         b"PASS": _pass,
         b"AUTH": _auth,
         b"APOP": _apop,
+        b"UTF8": _utf8_mode,
     }
 
 
 def _bad(text: str) -> Wrong:
     return Wrong(b"-ERR %b\r\n" % text.encode("ascii"))
+
+
+_UNKNOWN = _bad("Unknown command, or not before a log-on.")
 
 
 def _bad_command(mark: bytes, text: str) -> Wrong:

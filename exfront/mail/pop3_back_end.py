@@ -21,7 +21,7 @@ from exfront.mail.back_end_log_on import (
 from exfront.mail.login import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED
 from exfront.wire.client_facts import ClientFacts, write_xclient
-from exfront.wire.pop3 import Line, Malformed, Status, read_capability, read_status
+from exfront.wire.pop3 import Line, Malformed, Status, read_status, sasl_mechanisms
 from exfront.wire.sasl_client import check, give_up, read_challenge, write_response
 
 # Response codes that tell a client something of its mailbox (RFC 2449 section 8.1, RFC 3206)
@@ -59,8 +59,15 @@ class _LogOn:
             yield from self._secure()
         if self.entry.facts is not None and greeting.code == b"XCLIENT":
             yield from self._introduce(self.entry.facts)
+        if self.entry.utf8:
+            status = yield from self._status(self._say(b"UTF8"))
+            if not status.ok:
+                raise self._not_now(status)
+        if self.entry.asks:
+            yield from self._learn_mechanisms()
         yield from self._log_on()
-        return Welcome(mechanisms=self._mechanisms)
+        names = (yield from self._capabilities()) if self.entry.asks else None
+        return Welcome(names or (), mechanisms=self._mechanisms)
 
     def _introduce(self, facts: ClientFacts) -> Generator[Step, Answer, None]:
         """Tell of the client; a server that does not believe us says OK too, and offers it not in its greeting."""
@@ -89,17 +96,23 @@ class _LogOn:
 
     def _offers_sasl(self) -> Generator[Step, Answer, bool]:
         """Whether the mechanism is there."""
+        if self._mechanisms is None:
+            yield from self._learn_mechanisms()
+        return self.entry.credentials.mechanism.encode("ascii") in (self._mechanisms or ())
+
+    def _learn_mechanisms(self) -> Generator[Step, Answer, None]:
+        names = yield from self._capabilities()
+        self._mechanisms = None if names is None else sasl_mechanisms(names)
+
+    def _capabilities(self) -> Generator[Step, Answer, tuple[bytes, ...] | None]:
+        """CAPA's lines; None of a server that does not know it."""
         status = yield from self._status(self._say(b"CAPA"))
         if not status.ok:
-            return False
-        found: set[bytes] = set()
-        line = self._text((yield Say()))
-        while line != b".":
-            name, arguments = read_capability(line)
-            found |= set(arguments) if name == b"SASL" else set()
-            line = self._text((yield Say()))
-        self._mechanisms = frozenset(found)
-        return self.entry.credentials.mechanism.encode("ascii") in found
+            return None
+        lines: list[bytes] = []
+        while (line := self._text((yield Say()))) != b".":
+            lines.append(line)
+        return tuple(lines)
 
     def _sasl(self) -> Generator[Step, Answer, None]:
         credentials = self.entry.credentials

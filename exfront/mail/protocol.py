@@ -6,6 +6,7 @@ from collections.abc import Callable
 from secrets import SystemRandom
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
@@ -243,7 +244,8 @@ class MailProtocol(Protocol):
 
     def _begin_log_on(self, ask: Authenticate) -> None:
         self._journal.attempt()
-        way = Deferred.fromCoroutine(self._way.take(self._journal.record, ask, self._certificate))
+        take = evolve(self._way, utf8=ask.utf8).take
+        way = Deferred.fromCoroutine(take(self._journal.record, ask, self._certificate))
         self._under_way = way.addCallbacks(self._logged_on, self._not_logged_on).addErrback(self._fault)
 
     def _logged_on(self, entered: Entered) -> None:

@@ -45,7 +45,7 @@ class Broken:
 
 Event = Command | SaslResponse | BadCommand | Broken
 
-_VERB = re.compile(rb"[A-Za-z]{1,20}")
+_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9]{0,19}")
 
 
 class CommandReader(LineReader):

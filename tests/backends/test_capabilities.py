@@ -77,8 +77,14 @@ class CapabilitiesTests(SynchronousTestCase):
         self.table.learn("chicago", "imap4", before=(MOVE,))
         ((_, known),) = self.table.all()
         self.assertEqual(known, Learned((MOVE,), (IDLE,), frozenset((b"PLAIN",))))
-        self.assertTrue(self.table.knows("CHICAGO", "imap4"))
-        self.assertFalse(self.table.knows("chicago", "pop3"))
+
+    def test_one_log_on_in_a_while_asks(self) -> None:
+        """S-MAIL-4: of POP3, where asking costs answers; a server that learns something new is believed in time."""
+        asked = [self.table.is_due(*each) for each in (
+            ("chicago", "pop3", 0.0), ("CHICAGO", "pop3", 1.0), ("dallas", "pop3", 1.0), ("chicago", "pop3", 299.0),
+            ("chicago", "pop3", 300.0), ("chicago", "pop3", 301.0),
+        )]  # fmt: skip
+        self.assertEqual(asked, [True, False, True, False, True, False])
 
     def test_a_server_that_speaks_another_protocol_does_not_count(self) -> None:
         self.table.learn("chicago", "imap4", after=(IDLE,))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
 
 from exfront.config.kinds import HostPort
 from exfront.config.listener import ListenerSection
+from exfront.config.mail import MailSection
 from exfront.decision import SessionRecord
 from exfront.mail.kinds import IMAP4, Kind
 from exfront.mail.protocol import MailProtocol
@@ -18,17 +20,22 @@ FLOOR = 0.7  # above the least time and the most jitter of a refusal (S-AUTH-6)
 
 
 class MailConnection:
-    """`mode` is the listener's `tls`. The greeting is already taken."""
+    """`mode` is the listener's `tls`; `asks`: clients are asked for certificates. The greeting is already taken."""
 
     def __init__(
-        self, kind: Kind = IMAP4, world: SmallWorld | None = None, mode: Any = "none", plaintext: bool = True
-    ) -> None:
+        self, kind: Kind = IMAP4, world: SmallWorld | None = None, mode: Any = "none", plaintext: bool = True,
+        *, asks: bool = False, mail: MailSection | None = None,
+    ) -> None:  # fmt: skip
         self.world = world or SmallWorld()
-        listener = ListenerSection(kind.protocol, HostPort("0.0.0.0", 143), mode, plaintext)
+        authorities = Path("ca.pem") if asks else None
+        address = HostPort("0.0.0.0", 143)
+        listener = ListenerSection(kind.protocol, address, mode, plaintext, client_ca_file=authorities)
         self.session = self.world.admit(kind.protocol, secure=mode == "implicit")
         tls: Any = object()  # only passed on to startTLS
         world_ = self.world
-        self.protocol = MailProtocol(kind, self.session, world_.steps, listener, world_.limits, world_.clock, tls)
+        self.protocol = MailProtocol(
+            kind, self.session, world_.steps, listener, world_.limits, world_.clock, tls, mail or MailSection()
+        )
         self.transport = MemoryTransport(self.protocol)
         self.protocol.makeConnection(self.transport)
         self.greeting = self.transport.take()

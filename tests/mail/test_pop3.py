@@ -71,14 +71,29 @@ class GreetingTests(Pop3Tests):
 
     def test_what_all_back_ends_have_in_common_is_promised(self) -> None:
         """S-MAIL-4, RFC 2449 section 6: PIPELINING, EXPIRE and LOGIN-DELAY if all have them alike; what one is known to
-        do without is not there; LANG and UTF8 are commands before login too (RFC 6856), which exfront does not know."""
+        do without is not there; LANG is a command before login too (RFC 6856), and no back end is there to be asked."""
         names = (b"TOP", b"PIPELINING", b"EXPIRE 60", b"LANG", b"UTF8 USER", b"IMPLEMENTATION Shlemazle", b"X-NEW")
         shared = Shared(names, complete=True, known=frozenset(names))
         answer = (
             b"+OK Capability list follows.\r\nTOP\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE 60\r\n"
-            b"USER\r\nSASL PLAIN LOGIN\r\n.\r\n"
+            b"UTF8 USER\r\nUSER\r\nSASL PLAIN LOGIN\r\n.\r\n"
         )
-        self.play(evolve(SECURE, shared=shared), (b"CAPA\r\n", [Send(answer)]))
+        self.play(evolve(SECURE, shared=shared), (b"CAPA\r\n", [Send(answer)]), (b"LANG\r\n", [UNKNOWN]))
+
+    def test_utf8_is_carried_to_the_back_end(self) -> None:
+        """S-MAIL-4, RFC 6856 section 2.1: what is said before the log-on holds behind it, however that is done; STLS
+        makes it void, and where it is not announced it is no command."""
+        offer = evolve(SECURE, shared=Shared((b"UTF8",), complete=True, known=frozenset((b"UTF8",))))
+        self.play(SECURE, (b"UTF8\r\n", [UNKNOWN]))
+        self.play(evolve(offer, hidden=frozenset((b"UTF8",))), (b"UTF8\r\n", [UNKNOWN]))
+        utf8 = evolve(ALICE, utf8=True)
+        self.play(offer, (b"UTF8 x\r\n", [Send(b"-ERR The argument is not valid.\r\n")]), *TRIES)
+        self.play(offer, (b"utf8\r\n", OK), TRIES[0], (b"PASS s3 cret\r\n", [utf8]))
+        self.play(offer, (b"UTF8\r\n", OK), (b"AUTH PLAIN AGFsaWNlAHMzIGNyZXQ=\r\n", [utf8]))
+        login: Scene = (b"AUTH LOGIN YWxpY2U=\r\n", [Prompt(b"+ UGFzc3dvcmQ6\r\n")])
+        self.play(offer, (b"UTF8\r\n", OK), login, (b"czMgY3JldA==\r\n", [utf8]))
+        clear = evolve(offer, secure=False, starttls=True)
+        self.play(clear, (b"UTF8\r\n", OK), StlsTests.GO, (Happens.SECURED, []), *TRIES)
 
     def test_settings_take_away(self) -> None:
         """S-MAIL-4, S-MAIL-8: what is hidden is not announced, and a hidden mechanism is not taken."""

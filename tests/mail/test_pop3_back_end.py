@@ -64,6 +64,33 @@ class LogOnTests(Pop3BackEndTests):
             (b"+OK hi <1@be1>\r\n", USER), (b"+OK\r\n", PASS), (b"+OK User successfully logged on.\r\n", Welcome())
         )
 
+    def test_what_it_can_do_is_asked_before_and_after(self) -> None:
+        """S-MAIL-4: the mechanisms before the log-on, the rest after it; a server without CAPA says nothing."""
+        entry = Entry(Credentials(b"alice", Secret(b"two words")), asks=True)
+        ask = Say(b"CAPA\r\n")
+        welcome = self.play(
+            (b"+OK\r\n", ask),
+            (b"+OK\r\nSASL plain xoauth2\r\n.\r\n", USER),
+            (b"+OK\r\n", PASS),
+            (b"+OK in\r\n", ask),
+            (b"+OK\r\nTOP\r\nEXPIRE 60\r\n.\r\n", Welcome((b"TOP", b"EXPIRE 60"))),
+            entry=entry,
+        )
+        assert welcome is not None
+        self.assertEqual(welcome.mechanisms, {b"PLAIN", b"XOAUTH2"})
+        no = b"-ERR\r\n"
+        scenes: tuple[Scene, ...] = ((b"+OK\r\n", ask), (no, USER), (b"+OK\r\n", PASS), (b"+OK\r\n", ask))
+        welcome = self.play(*scenes, (no, Welcome()), entry=entry)
+        assert welcome is not None
+        self.assertIsNone(welcome.mechanisms)
+
+    def test_utf8_comes_before_the_log_on(self) -> None:
+        """S-MAIL-4, RFC 6856: what the client has said before it; a server that takes it back is not entered."""
+        entry = Entry(Credentials(b"alice", Secret(b"two words")), utf8=True)
+        utf8 = Say(b"UTF8\r\n")
+        self.play((b"+OK\r\n", utf8), (b"+OK\r\n", USER), (b"+OK\r\n", PASS), (b"+OK\r\n", Welcome()), entry=entry)
+        self.refused(BACK_END_LOGIN_REFUSED, (b"+OK\r\n", utf8), last=b"-ERR what?\r\n", entry=entry)
+
     def test_sasl_for_what_user_and_pass_may_not_carry(self) -> None:
         """S-MAIL-7: spaces in a name and 8-bit octets arrive exact."""
         for name, password, response in (

@@ -97,6 +97,8 @@ class SmallWorld:
         self.sessions = SessionTable(self.limits, self.clock, (self.records,), wall_clock=lambda: 1_000_000.0)
         self.forms = FormLogOns(FormsSection(), lambda: 1_000_000.0 + self.clock.seconds())
         self.back_ends = BackEndTable(self.limits, self.clock.seconds, self.pool.reclaim)
+        for each in self.servers:  # were asked a moment ago
+            self.back_ends.ask_capabilities(each.name, "pop3")
         self.steps = Steps(
             self.sessions,
             Portal(self.directory, self.passwords),

@@ -41,7 +41,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_bad_lines(self) -> None:
         """S-MAIL-6: -ERR."""
-        for line in (b"\r\n", b" NOOP\r\n", b"USER a\0b\r\n", b"PASS a\rb\r\n", b"\xff\r\n", b"X1 y\r\n",
+        for line in (b"\r\n", b" NOOP\r\n", b"USER a\0b\r\n", b"PASS a\rb\r\n", b"\xff\r\n", b"1X y\r\n",
                      b"A" * 21 + b"\r\n",
                      b"PROXY-TCP4 1 2\r\n"):  # fmt: skip
             found = read(line + b"NOOP\r\n")
