@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"exfront {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_add_check, _add_explain, _add_flush, _add_lockouts, _add_unlock, _add_servers, _add_backends,
-                _add_devices):  # fmt: skip
+                _add_devices, _add_limits):  # fmt: skip
         add(commands)
     return parser
 
@@ -135,6 +135,11 @@ def _add_backends(commands: Any) -> None:
 def _add_devices(commands: Any) -> None:
     words = "show the phones that wait for something now"
     _add_socket(_command(commands, "devices", words, _devices))
+
+
+def _add_limits(commands: Any) -> None:
+    words = "show how near the limits are, and who is nearest"
+    _add_socket(_command(commands, "limits", words, _limits))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -227,6 +232,10 @@ def _backends(arguments: argparse.Namespace) -> int:
 
 def _devices(arguments: argparse.Namespace) -> int:
     return _asked(arguments, "devices", {}, lambda found: _say(control_tables.devices(found)))
+
+
+def _limits(arguments: argparse.Namespace) -> int:
+    return _asked(arguments, "limits", {}, lambda found: _say(control_tables.limits(found)))
 
 
 def _say(text: str) -> int:

@@ -8,6 +8,10 @@ from __future__ import annotations
 # --- the process (S-OPS-4, S-OPS-7)
 CONNECTIONS = 10_000  # S-OPS-4: client connections in all
 CONNECTIONS_PER_ADDRESS = 200  # S-OPS-4: from one IPv4 /32 or IPv6 /64
+CONNECTIONS_PER_ACCOUNT = 40  # S-OPS-4: of IMAP4 and POP3; a user's desk, notebook and phone have some five each
+CONNECTIONS_PER_ACCOUNT_AND_ADDRESS = 20  # S-MAIL-13
+LOG_ONS_PER_ADDRESS = 32  # S-OPS-4: proven at a time; further ones of that network wait
+LOG_ON_NETWORKS = 20_000  # networks whose log-ons a second are counted; some 0.2 kB each
 DRAIN_TIME = 30.0  # S-OPS-7: what a running request or session gets after SIGTERM
 BYE_SPREAD_TIME = 20.0  # S-OPS-7: IMAP4 clients come back at once, so they are sent away one after the other
 LAB_LINE_OCTETS = 64 * 1024  # of a client to the lab's mailbox servers; mbsync lists its UIDs on one line

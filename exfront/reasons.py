@@ -365,6 +365,20 @@ NOT_FOR_NGINX = _unavailable(
 TOO_MANY_CONNECTIONS = Reason(
     "XF-LIMIT", "connections", 503, "LIMIT", "SYS/TEMP", "Too many connections.", Severity.FAULT, retry_after=10
 )
+TOO_MANY_OF_A_USER = Reason(
+    "XF-LIMIT", "connections of one account", 503, "LIMIT", "SYS/TEMP", "Too many connections of this user.",
+    Severity.FAULT, retry_after=10,
+)  # fmt: skip
+TOO_MANY_LOG_ONS = Reason(
+    "XF-LIMIT",
+    "log-ons",
+    503,
+    "LIMIT",
+    "SYS/TEMP",
+    "Too many log-ons; try again later.",
+    Severity.FAULT,
+    retry_after=10,
+)
 DRAINING = Reason(
     "XF-DRAIN", "the service is stopping", 503, "UNAVAILABLE", "SYS/TEMP", "The service is stopping.", retry_after=30
 )

@@ -304,6 +304,7 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
         devices=parts.devices.states,
+        limits=parts.steps.limit_states,
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)

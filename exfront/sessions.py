@@ -7,8 +7,9 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from exfront import limits
@@ -16,7 +17,7 @@ from exfront.config.kinds import Network
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
-from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, Refused
+from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, TOO_MANY_OF_A_USER, Refused
 from exfront.topology import Protocol
 from exfront.wire.proxy_protocol import Endpoint
 
@@ -44,11 +45,22 @@ class Session:
     connected: Endpoint | None = None
     hops_left: int = limits.MAIL_HOPS
 
+    account: str = field(default="", init=False)  # id of the account that it counts for
     client: str = field(init=False)  # address and port, as logs write it
 
     @client.default
     def _as_logs_write_it(self) -> str:
         return _client(self.address, self.port)
+
+
+@frozen
+class LimitState:
+    """A limit of [limits] as ``exfrontctl limits`` shows it: `now` of at most `most`, and `who` has so many."""
+
+    name: str
+    now: int
+    most: int
+    who: str = ""
 
 
 @define(eq=False)
@@ -67,6 +79,8 @@ class SessionTable:
     _on_empty: Callable[[], None] | None = None
     _sessions: dict[str, Session] = field(factory=dict)
     _per_network: Counter[str] = field(factory=Counter)
+    _per_account: Counter[str] = field(factory=Counter)
+    _per_account_here: Counter[tuple[str, str]] = field(factory=Counter)  # by account and network
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -89,6 +103,7 @@ class SessionTable:
 
     def close(self, session: Session) -> None:
         """Take a session out; a second call does nothing."""
+        self.unseat(session.id)
         if self._sessions.pop(session.id, None) is None:
             return
         self.leave(session.address)
@@ -105,10 +120,34 @@ class SessionTable:
 
     def leave(self, address: str) -> None:
         """It is done."""
-        network = _network(address)
-        self._per_network[network] -= 1
-        if not self._per_network[network]:
-            del self._per_network[network]
+        _less(self._per_network, _network(address))
+
+    def seat(self, record: SessionRecord) -> None:
+        """A mail session counts for the account in its record from now on (S-MAIL-13, S-OPS-4).
+
+        Raises `Refused` when the account has as many as it may have, in all or from this network.
+        """
+        session, account = self._sessions.get(record.session_id), record.account_id
+        if session is None:
+            return  # it is over
+        self.unseat(session.id)
+        here, settings = (account, _network(session.address)), self.settings
+        if self._per_account_here[here] >= settings.connections_per_account_and_address:
+            raise Refused(TOO_MANY_OF_A_USER, f"limit name=connections_per_account_and_address net={here[1]}")
+        if self._per_account[account] >= settings.connections_per_account:
+            raise Refused(TOO_MANY_OF_A_USER, "limit name=connections_per_account")
+        session.account = account
+        self._per_account[account] += 1
+        self._per_account_here[here] += 1
+
+    def unseat(self, session_id: str) -> None:
+        """It does not, any more."""
+        session = self._sessions.get(session_id)
+        if session is None or not session.account:
+            return
+        account, session.account = session.account, ""
+        _less(self._per_account, account)
+        _less(self._per_account_here, (account, _network(session.address)))
 
     def readdress(self, session: Session, address: str, port: int) -> None:
         """The client of `session` is this one, as a trusted proxy tells: limits count for it, and logs name it.
@@ -149,6 +188,17 @@ class SessionTable:
         for session in self:
             session.abort()
 
+    def states(self) -> tuple[LimitState, ...]:
+        """How near each limit is; of addresses and accounts the one that is nearest."""
+        settings = self.settings
+        here = Counter({f"{account} {network}": count for (account, network), count in self._per_account_here.items()})
+        return (
+            LimitState("connections", len(self), settings.connections),
+            _busiest("connections_per_address", self._per_network, settings.connections_per_address),
+            _busiest("connections_per_account", self._per_account, settings.connections_per_account),
+            _busiest("connections_per_account_and_address", here, settings.connections_per_account_and_address),
+        )
+
     def _check(self) -> None:
         if self.draining:
             raise Refused(DRAINING)
@@ -165,6 +215,18 @@ class SessionTable:
 
     def _record(self, identifier: str, protocol: str, listener: str) -> SessionRecord:
         return SessionRecord(identifier, protocol, "-", listener, started=self.wall_clock())
+
+
+def _busiest(name: str, counts: Counter[str], most: int) -> LimitState:
+    who, now = max(counts.items(), key=lambda each: each[1], default=("", 0))
+    return LimitState(name, now, most, who)
+
+
+def _less(counts: Counter[Any], key: object) -> None:
+    """One less; nothing is kept of who has none."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def _client(address: str, port: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from attrs import define, evolve, field
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 
+from exfront.auth.log_on_turns import LogOnTurns
 from exfront.auth.next_hop import NextHops
 from exfront.auth.portal import Portal
 from exfront.backends.health import NOT_REACHED
@@ -31,7 +32,7 @@ from exfront.reasons import (
 )
 from exfront.routing import decide
 from exfront.secret import Secret
-from exfront.sessions import Session, SessionTable
+from exfront.sessions import LimitState, Session, SessionTable
 from exfront.topology import Mailbox, Protocol, Scheme
 
 
@@ -53,10 +54,15 @@ class Steps:
     clock: IReactorTime
     servers_known: Callable[[], Awaitable[None]] = _known_from_the_start
     next_hops: NextHops = field(init=False)
+    turns: LogOnTurns = field(init=False)
 
     @next_hops.default
     def _nothing_learned(self) -> NextHops:
         return NextHops(self.clock.seconds)
+
+    @turns.default
+    def _nobody_yet(self) -> LogOnTurns:
+        return LogOnTurns(self.sessions.settings, self.clock)
 
     def admit(self, protocol: Protocol, listener: str, address: str, port: int, secure: bool) -> Session:
         """Enter a connection in the session table. Raises `Refused`."""
@@ -78,11 +84,18 @@ class Steps:
             self.sessions.finished(record)
             return None
 
+    def limit_states(self) -> tuple[LimitState, ...]:
+        """How near each limit is."""
+        network, now = self.turns.busiest()
+        turns = LimitState("log_ons_per_address", now, self.turns.settings.log_ons_per_address, network)
+        return (*self.sessions.states(), turns)
+
     async def authenticate(self, record: SessionRecord, name: bytes, secret: Secret) -> Identity:
         """Who is it? `name` is the login name as typed. Raises `Refused`; times and names go to `record`."""
         began = self.clock.seconds()
         try:
-            identity = await self.portal.authenticate(name, secret, record)
+            async with self.turns.turn(record.client):
+                identity = await self.portal.authenticate(name, secret, record)
         finally:
             record.steps["authenticate"] = self.clock.seconds() - began
         return identity

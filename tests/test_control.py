@@ -24,6 +24,7 @@ from exfront.directory.root_dse import RootDse
 from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.secret import Secret
+from exfront.sessions import LimitState
 from exfront.web.devices import DeviceState
 from tests.config.test_load import FIVE_MISTAKES
 from tests.support.configuration import SMALLEST
@@ -129,7 +130,7 @@ class CommandLineTests(SynchronousTestCase):
         self.assertIn("/etc/exfront/exfront.toml", _run("check", "--help").out)
 
     def test_help_tells_the_exit_statuses(self) -> None:
-        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers", "backends", "devices"):
+        for command in ("check", "explain", "flush", "lockouts", "unlock", "servers", "backends", "devices", "limits"):
             self.assertIn("3 no daemon answers", " ".join(_run(command, "--help").out.split()), command)
 
 
@@ -173,6 +174,9 @@ class _Daemon:
             DeviceState("carl", "SmartPhone/v140\x1bDevice", "Ping", 3, 1881.0),
         )
 
+    def limits(self) -> tuple[LimitState, ...]:
+        return (LimitState("connections", 7, 10_000), LimitState("connections_per_address", 3, 200, "192.0.2.7"))
+
     def servers(self) -> tuple[ServerState, ...]:
         return (
             ServerState(
@@ -192,7 +196,7 @@ class SocketTests(TestCase):
         directory = MemoryDirectory([mailbox("alice")])
         table = ControlTable(
             directory, _explain, daemon.flush, daemon.lockouts, daemon.unlock, daemon.servers, daemon.back_ends,
-            daemon.devices,
+            daemon.devices, daemon.limits,
         )  # fmt: skip
         service = ControlSocket(self.path, table.commands(), reactor)
         service.startService()
@@ -250,6 +254,14 @@ class SocketTests(TestCase):
         first, _ = json.loads((await self.run_command("devices", "--json")).out)
         self.assertEqual((first["user"], first["running"]), ("anna", 1))
 
+    async def test_limits_is_a_table_of_who_is_nearest(self) -> None:
+        """S-OPS-4: what is counted, and for whom."""
+        self.assertEqual((await self.run_command("limits")).out, (
+            "limit                    now  most   by\n"
+            "connections              7    10000  -\n"
+            "connections_per_address  3    200    192.0.2.7\n"
+        ))  # fmt: skip
+
     async def test_backends_is_a_table_of_applications(self) -> None:
         """S-ROUTE-12: what is out, what is degraded, and why."""
         self.assertEqual((await self.run_command("backends")).out, (
@@ -281,7 +293,7 @@ class SocketTests(TestCase):
 class NoDaemonTests(SynchronousTestCase):
     def test_a_daemon_that_is_not_there_is_status_3_and_one_line(self) -> None:
         for argv in (["explain", "imap4", "a"], ["flush"], ["lockouts"], ["unlock", "a"], ["servers"], ["backends"],
-                     ["devices"]):  # fmt: skip
+                     ["devices"], ["limits"]):  # fmt: skip
             outcome = _run(*argv, "--socket", "/nonexistent/control.sock")
             self.assertEqual((outcome.status, outcome.out, outcome.err.count("\n")), (3, "", 1), argv)
             self.assertIn("/nonexistent/control.sock", outcome.err)

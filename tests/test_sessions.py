@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.config.kinds import read_network
 from exfront.config.limits import LimitsSection
-from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, Reason, Refused
+from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, TOO_MANY_OF_A_USER, Reason, Refused
 from exfront.sessions import Session, SessionTable
 
 
@@ -83,3 +83,68 @@ class SessionTableTests(SynchronousTestCase):
         self.assertNotEqual(one.id, two.id)
         self.assertEqual((one.client, one.record.client), ("192.0.2.1:5000", "192.0.2.1:5000"))
         self.assertEqual(self.open("2001:db8::1").client, "[2001:db8::1]:5000")
+
+
+class AccountTests(SynchronousTestCase):
+    """Mail sessions that count for an account."""
+
+    def setUp(self) -> None:
+        settings = LimitsSection(connections_per_account=3, connections_per_account_and_address=2)
+        self.table = SessionTable(settings, Clock())
+
+    def seat(self, account: str, address: str = "192.0.2.1") -> Session:
+        session = self.table.open("imap4", "imap4@0.0.0.0:143", address, 5000, False)
+        session.record.account_id = account
+        try:
+            self.table.seat(session.record)
+        except Refused:
+            self.table.close(session)
+            raise
+        return session
+
+    def refusal(self, account: str, address: str = "192.0.2.1") -> str:
+        refused = self.assertRaises(Refused, self.seat, account, address)
+        self.assertIs(refused.reason, TOO_MANY_OF_A_USER)
+        return refused.detail
+
+    def test_one_account_from_one_network(self) -> None:
+        """S-MAIL-13: the next from there is refused; another user, and this one from elsewhere, is not."""
+        self.seat("a")
+        self.seat("a")
+        self.assertEqual(self.refusal("a"), "limit name=connections_per_account_and_address net=192.0.2.1")
+        self.seat("b")
+        self.seat("a", "192.0.2.2")
+
+    def test_one_account_from_anywhere(self) -> None:
+        """S-OPS-4: the limit of an account."""
+        first = self.seat("a", "2001:db8::1")
+        self.seat("a", "2001:db8:0:1::1")
+        self.seat("a", "192.0.2.1")
+        self.assertEqual(self.refusal("a", "192.0.2.2"), "limit name=connections_per_account")
+        self.table.close(first)
+        self.seat("a", "192.0.2.2")
+
+    def test_a_seat_is_given_back_once(self) -> None:
+        session = self.seat("a")
+        self.seat("a")
+        self.table.unseat(session.id)
+        self.table.unseat(session.id)
+        self.table.close(session)
+        self.seat("a")
+        self.refusal("a")
+
+    def test_a_second_log_on_of_a_session_takes_the_place_of_the_first(self) -> None:
+        session = self.seat("a")
+        session.record.account_id = "b"
+        self.table.seat(session.record)
+        self.seat("a")
+        self.seat("a")
+        self.seat("b")
+        self.refusal("b")
+
+    def test_a_session_that_is_over_has_no_seat(self) -> None:
+        session = self.seat("a")
+        self.table.close(session)
+        self.table.seat(session.record)
+        self.seat("a")
+        self.seat("a")

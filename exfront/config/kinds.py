@@ -37,6 +37,7 @@ _WEEK = 7 * 86400.0  # the kernel's clock for waiting ends at 24 days
 
 Port = Annotated[int, Range(0, 65535, "a port from 0 to 65535")]
 Count = Annotated[int, Range(1, 1_000_000, "a whole number from 1 to 1000000")]
+CountOrNone = Annotated[int, Range(0, 1_000_000, "a whole number from 0 to 1000000")]
 Octets = Annotated[int, Range(0, 2**63 - 1, "octets, 0 or more")]
 Seconds = Annotated[float, Range(0.001, _WEEK, "seconds, more than 0 and at most 604800 (a week)")]
 SecondsOrNone = Annotated[float, Range(0.0, _WEEK, "seconds, from 0 to 604800 (a week)")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from exfront import limits
-from exfront.config.kinds import Count, Seconds, SecondsOrNone
+from exfront.config.kinds import Count, CountOrNone, Seconds, SecondsOrNone
 
 
 @frozen
@@ -14,6 +14,11 @@ class LimitsSection:
 
     connections: Count = limits.CONNECTIONS
     connections_per_address: Count = limits.CONNECTIONS_PER_ADDRESS
+    connections_per_account: Count = limits.CONNECTIONS_PER_ACCOUNT
+    connections_per_account_and_address: Count = limits.CONNECTIONS_PER_ACCOUNT_AND_ADDRESS
+    log_ons_per_address: Count = limits.LOG_ONS_PER_ADDRESS
+    log_ons_per_second: CountOrNone = 0
+    log_ons_per_second_per_address: CountOrNone = 0
     drain_time: Seconds = limits.DRAIN_TIME
     tls_handshake_time: Seconds = limits.TLS_HANDSHAKE_TIME
     certificate_watch_time: Seconds = limits.CERTIFICATE_WATCH_TIME

@@ -60,17 +60,29 @@ class Way:
     ) -> Entered:
         """Authenticate, locate, route, and log on at the back end as the same user. Raises `Refused`.
 
-        `certificate` is the client's, verified.
+        `certificate` is the client's, verified. From then on the session counts for the account.
         """
+        try:
+            return await self._take(record, ask, certificate)
+        except BaseException:
+            self.steps.sessions.unseat(record.session_id)
+            raise
+
+    async def _take(self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None) -> Entered:
         steps = self.steps
         identity = await self._identify(record, ask, certificate)
         await self._check_acts_for(identity, ask.acts_for)
+        if not identity.token:
+            steps.sessions.seat(record)
         mailbox = await steps.locate(record, identity, identity.names_mailbox)
         facts = Facts(self.kind.protocol, identity, mailbox, explicit_logon=bool(identity.names_mailbox))
         relay = steps.route_mail(record, facts)
         began = self.clock.seconds()
         try:
-            return await self._enter_right_one(record, facts, relay)
+            entered = await self._enter_right_one(record, facts, relay)
+            if identity.token:
+                self._seat_proven(record, entered)
+            return entered
         except BackEndRefused as refused:
             if identity.token and refused.reason is BACK_END_AUTH_MISMATCH:
                 raise self._wrong_token(identity, record, refused) from None
@@ -94,6 +106,14 @@ class Way:
         """The first who judges a token is the back end: that is the client's fault, and no alarm."""
         self.steps.portal.token_refused(identity, record)
         return BackEndRefused(WRONG_TOKEN, refused.detail, refused.status, challenge=refused.challenge)
+
+    def _seat_proven(self, record: SessionRecord, entered: Entered) -> None:
+        """Only now is it known whose token it was: nobody takes another's seats. Raises `Refused`."""
+        try:
+            self.steps.sessions.seat(record)
+        except Refused:
+            entered.back_end.abort()
+            raise
 
     async def _enter_right_one(self, record: SessionRecord, facts: Facts, relay: Relay) -> Entered:
         """Log on at `relay`, or where that server, or a fresh look at the directory, says that the mailbox is."""

@@ -260,6 +260,9 @@ class Speaker(Protocol[Event_contra]):
         """What is said before a close right behind an answer: nothing where an answer is all that may be said."""
 
 
+_NOT_THE_CLIENTS_FAULT = 500  # of HTTP, from here on
+
+
 class _State(Enum):
     TALKING = "between commands"
     CHECKING = "a log-on is under way"
@@ -351,7 +354,7 @@ class Login(Generic[Event]):
     def _refuse(self, refusal: Refusal) -> list[Action]:
         """What is only out of order for now costs the client nothing."""
         answer = Send(self.speaker.refusal(self._mark, refusal))
-        if refusal.reason.imap_code != "UNAVAILABLE":
+        if refusal.reason.http_status < _NOT_THE_CLIENTS_FAULT:
             self._failures += 1
         if self._failures >= self.speaker.failures:
             return [answer, *self._part(TOO_MANY_FAILURES)]

@@ -24,8 +24,8 @@ class ControlTable:
     """The callables behind the commands.
 
     `flush` takes a login name, or None for everything, and gives the number of answers forgotten; `lockouts`,
-    `servers`, `back_ends` and `devices` give attrs values; `unlock` takes an account's id or name and says whether
-    there was anything to unlock.
+    `servers`, `back_ends`, `devices` and `limits` give attrs values; `unlock` takes an account's id or name and says
+    whether there was anything to unlock.
     """
 
     directory: IDirectory
@@ -36,6 +36,7 @@ class ControlTable:
     servers: Callable[[], Sequence[object]]
     back_ends: Callable[[], Sequence[object]]
     devices: Callable[[], Sequence[object]]
+    limits: Callable[[], Sequence[object]]
     rules: NameRules = ANY_NAME
 
     def commands(self) -> Mapping[str, Command]:
@@ -48,6 +49,7 @@ class ControlTable:
             "servers": self._servers,
             "backends": self._back_ends,
             "devices": self._devices,
+            "limits": self._limits,
         }
 
     async def _explain(self, members: Mapping[str, Any]) -> object:
@@ -75,6 +77,9 @@ class ControlTable:
 
     async def _devices(self, members: Mapping[str, Any]) -> object:
         return plain(self.devices())
+
+    async def _limits(self, members: Mapping[str, Any]) -> object:
+        return plain(self.limits())
 
     async def _unlock(self, members: Mapping[str, Any]) -> object:
         """By an account's id as `lockouts` shows it, or by a login name."""

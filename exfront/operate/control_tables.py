@@ -87,6 +87,12 @@ def devices(found: Rows) -> str:
     return _table(("user", "device", "command", "now", "since"), lines)
 
 
+def limits(found: Rows) -> str:
+    """How near each limit is, and who is nearest."""
+    lines = [(str(each["name"]), str(each["now"]), str(each["most"]), str(each["who"]) or "-") for each in found]
+    return _table(("limit", "now", "most", "by"), lines)
+
+
 def _site(each: Mapping[str, Any]) -> str:
     """The server's site of Active Directory, and whether exfront stands in it."""
     site = str((each.get("root") or {}).get("site") or "")

@@ -21,6 +21,9 @@ UNGUARDED: Section = {
     "failures_per_account": 1_000, "credential_cache_time": 0.0,
 }  # fmt: skip
 
+# All users of a load test come from one address, and some are one user.
+ROOMY: Section = {"connections_per_account": 1_000_000, "connections_per_account_and_address": 1_000_000}
+
 _LISTEN = "0A"  # of the states in /proc/net/tcp
 _GONE = ("06", "07")  # TIME_WAIT, CLOSE: the kernel's business
 
@@ -46,6 +49,7 @@ class ExFront:
             "control": {"allow_root": True},
             "authentication": UNGUARDED,
             **settings,
+            "limits": {**ROOMY, **settings.get("limits", {})},
             "listener": [
                 {**section, "address": f"{address}:{self.ports[name]}"} for name, section in listeners.items()
             ],
