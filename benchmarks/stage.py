@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from benchmarks.nginx import Nginx
-from tests.support.exfront import ExFront
+from tests.support.exfront import UNGUARDED, ExFront
 from tests.support.mail_site import MailSite
 from tests.support.population import Person
 from tests.support.process import temporary_folder
@@ -22,11 +22,20 @@ class Stage:
 
     def __attrs_post_init__(self) -> None:
         chicago = self.site.chicago
-        self.front = self.site.front
-        self.twisted = self.site.exfront(process={"transports": "twisted"})
-        self.twisted.start()
-        self.nginx = Nginx(temporary_folder("nginx"), (chicago.address, chicago.dovecot.imap))
-        self.nginx.daemon.start()
+        self.front = self.exfront("lean")
+        self.twisted = self.exfront("twisted")
+        self.nginx = Nginx(temporary_folder("nginx"), (chicago.address, chicago.dovecot.imap), self.site.certificate)
+        self.nginx.start()
+
+    def exfront(self, transports: str, remembers: float = 600.0) -> ExFront:
+        """One more front end, started; it knows a proven password again for `remembers` seconds."""
+        front = self.site.exfront(
+            process={"transports": transports},
+            authentication={**UNGUARDED, "mail_credential_cache_time": remembers},
+            limits={"connections_per_address": 10_000, "connections_per_back_end": 10_000},
+        )
+        front.start()
+        return front
 
     @property
     def user(self) -> Person:

@@ -38,9 +38,8 @@ CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops a
 
 # --- transports (net/lean)
 LOOP_TURN = 0.002  # then the reactor has its turn; one event more may follow, of at most 3 ms
-ACCEPTS = 16  # connections taken before others have their turn
-TLS_ACCEPTS = 4  # the same where each is a handshake of some 0.4 ms in one piece
 ACCEPT_PAUSE = 0.25  # no descriptor is free: until the next try, while clients wait in the backlog
+DEADLINE_TICK = 0.25  # so late may a deadline of a connection come
 TLS_UNREAD_TIME = 1.0  # a peer that takes nothing so long may wait for us to read
 
 # --- TLS

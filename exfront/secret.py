@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from hashlib import blake2b
 
 
 class Secret:
@@ -34,3 +35,11 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a Secret is not written anywhere")
+
+
+def code(key: bytes, octets: bytes) -> bytes:
+    """What stands for `octets` where they are only compared, and says nothing of them without `key`, of 32 octets.
+
+    BLAKE2 with a key (RFC 7693 section 2.9) is a MAC, at a third of HMAC-SHA-256's cost.
+    """
+    return blake2b(octets, digest_size=32, key=key).digest()

@@ -48,6 +48,7 @@ from exfront.mail.capability_state import CapabilityState, KeptCapabilities
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
 from exfront.net.certificates import CertificateFiles, ServerCertificates
+from exfront.net.deadlines import Deadlines
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.resolve import resolve
@@ -59,7 +60,7 @@ from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
-from exfront.operate.process import Hardening
+from exfront.operate.process import Hardening, Settled
 from exfront.operate.signals import StopOnSignal
 from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
@@ -89,6 +90,7 @@ class Core:
     steps: Steps
     topology: TopologyReader
     transports: Transports
+    deadlines: Deadlines
     pool: Pool
     cookies: RouteCookies
     devices: Devices
@@ -113,9 +115,10 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     proxies = settings.proxy.peer_networks
     proxies += tuple(network for listener in settings.listener for network in listener.speaks_for_many)
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
-    transports: Transports = LeanTransports(reactor) if settings.process.lean else TwistedTransports(reactor)
+    deadlines = Deadlines(reactor)
+    transports: Transports = LeanTransports(reactor, deadlines) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
-    dialer = _dialer(settings, transports, back_ends, reactor)
+    dialer = _dialer(settings, transports, back_ends, reactor, deadlines)
     listed = tuple(server.as_server() for server in settings.server)
     learn = _learner(directory, servers, tuple(listener.address.host for listener in settings.listener))
     ports = STANDARD_PORTS.union(settings.back_ends.ports)
@@ -139,6 +142,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         steps,
         topology,
         transports,
+        deadlines,
         pool,
         cookies,
         devices,
@@ -154,11 +158,13 @@ def _portal(settings: Settings, directory: Directory, passwords: LdapBindChecker
     return Portal(directory, passwords, denied, guarded, directory.rules)
 
 
-def _dialer(settings: Settings, transports: Transports, back_ends: BackEndTable, reactor: Any) -> Dialer:
+def _dialer(
+    settings: Settings, transports: Transports, back_ends: BackEndTable, reactor: Any, deadlines: Deadlines
+) -> Dialer:
     """How back ends are connected to; never exfront itself."""
     allowed = AllowList(settings.back_ends.networks, tuple(listener.address for listener in settings.listener))
     ca_file, shown = str(settings.back_ends.ca_file or ""), settings.proxy.certificate
-    return Dialer(transports, reactor, settings.limits, allowed, back_ends, ca_file, shown)
+    return Dialer(transports, reactor, settings.limits, allowed, back_ends, ca_file, shown, deadlines)
 
 
 def _cas(settings: Settings, directory: Directory, dialer: Dialer, pool: Pool, reactor: Any) -> Cas:
@@ -240,6 +246,7 @@ def build(settings: Settings, reactor: Any) -> MultiService:
             _listener(listener, settings, parts, reactor, each)
             for listener, each in zip(settings.listener, tls, strict=True)
         ),
+        Settled(),
     ):
         service.addService(part)
     return service
@@ -366,7 +373,7 @@ def _protocol(
             sites=_sites(listener, settings, steps.portal.rules),
             listener=listener,
             settings=settings,
-            clock=reactor,
+            clock=parts.deadlines,
             pool=parts.pool,
             cookies=parts.cookies,
             devices=parts.devices,
@@ -383,7 +390,7 @@ def _protocol(
         steps=steps,
         listener=listener,
         settings=settings.limits,
-        clock=reactor,
+        clock=parts.deadlines,
         tls=tls,
         mail=settings.mail,
     )

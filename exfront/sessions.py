@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from exfront import limits
+from exfront.addresses import network_of, parsed
 from exfront.config.kinds import Network
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
@@ -92,13 +92,13 @@ class SessionTable:
         """Enter a new connection. Raises `Refused` when draining or over a limit (S-OPS-4)."""
         self._check()
         if not self._stands_for_many(address):
-            self._check_network(_network(address))
+            self._check_network(network_of(address))
         identifier = secrets.token_hex(8)
         record = self._record(identifier, protocol, listener)
         session = Session(identifier, protocol, listener, address, port, secure, self.clock.seconds(), record)
         record.client = session.client
         self._sessions[identifier] = session
-        self._per_network[_network(address)] += 1
+        self._per_network[network_of(address)] += 1
         return session
 
     def close(self, session: Session) -> None:
@@ -115,12 +115,12 @@ class SessionTable:
 
         Raises `Refused` when it has as many as it may have (S-OPS-4).
         """
-        self._check_network(_network(address))
-        self._per_network[_network(address)] += 1
+        self._check_network(network_of(address))
+        self._per_network[network_of(address)] += 1
 
     def leave(self, address: str) -> None:
         """It is done."""
-        _less(self._per_network, _network(address))
+        _less(self._per_network, network_of(address))
 
     def seat(self, record: SessionRecord) -> None:
         """A mail session counts for the account in its record from now on (S-MAIL-13, S-OPS-4).
@@ -131,7 +131,7 @@ class SessionTable:
         if session is None:
             return  # it is over
         self.unseat(session.id)
-        here, settings = (account, _network(session.address)), self.settings
+        here, settings = (account, network_of(session.address)), self.settings
         if self._per_account_here[here] >= settings.connections_per_account_and_address:
             raise Refused(TOO_MANY_OF_A_USER, f"limit name=connections_per_account_and_address net={here[1]}")
         if self._per_account[account] >= settings.connections_per_account:
@@ -147,7 +147,7 @@ class SessionTable:
             return
         account, session.account = session.account, ""
         _less(self._per_account, account)
-        _less(self._per_account_here, (account, _network(session.address)))
+        _less(self._per_account_here, (account, network_of(session.address)))
 
     def readdress(self, session: Session, address: str, port: int) -> None:
         """The client of `session` is this one, as a trusted proxy tells: limits count for it, and logs name it.
@@ -210,8 +210,7 @@ class SessionTable:
             raise Refused(TOO_MANY_CONNECTIONS, f"limit name=connections_per_address net={network}")
 
     def _stands_for_many(self, address: str) -> bool:
-        found = ipaddress.ip_address(address.partition("%")[0])
-        return any(found in network for network in self.many_from)
+        return bool(self.many_from) and any(parsed(address) in network for network in self.many_from)
 
     def _record(self, identifier: str, protocol: str, listener: str) -> SessionRecord:
         return SessionRecord(identifier, protocol, "-", listener, started=self.wall_clock())
@@ -231,11 +230,3 @@ def _less(counts: Counter[Any], key: object) -> None:
 
 def _client(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _network(address: str) -> str:
-    """An IPv4 address itself, an IPv6 address's /64: what one subscriber has (S-OPS-4)."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False))

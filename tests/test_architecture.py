@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 
 # Each room and its floor; a room is a module or a package, by its name below exfront.
 FLOORS: Mapping[str, int] = {
-    **dict.fromkeys(("", "reasons", "limits", "because", "secret"), 0),  # "" is exfront/__init__.py: the version
+    **dict.fromkeys(
+        ("", "reasons", "limits", "because", "secret", "addresses"), 0
+    ),  # "" is exfront/__init__.py: the version
     **dict.fromkeys(("wire", "names", "config", "interfaces", "routing", "facts", "decision", "topology"), 1),
     **dict.fromkeys(("auth", "directory", "net", "backends", "sessions"), 2),
     "steps": 3,
@@ -39,7 +41,19 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Values and rules: no Twisted, and nothing that does input or output.
-PURE = ("reasons", "limits", "because", "secret", "wire", "names", "routing", "facts", "decision", "topology")
+PURE = (
+    "reasons",
+    "limits",
+    "because",
+    "secret",
+    "addresses",
+    "wire",
+    "names",
+    "routing",
+    "facts",
+    "decision",
+    "topology",
+)
 INPUT_OUTPUT = ("socket", "select", "selectors", "ssl", "asyncio", "threading", "subprocess", "logging", "OpenSSL")
 WITHOUT_TWISTED = (*PURE, "config")
 

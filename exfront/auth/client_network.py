@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from exfront.addresses import network_of
 
 
 def client_network(client: str) -> str:
@@ -12,9 +12,6 @@ def client_network(client: str) -> str:
     if host.count(":") == 1:
         host = host.partition(":")[0]
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        return network_of(host)
     except ValueError:
         return client
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
-    return str(address)

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from exfront import limits
 from exfront.config.authentication import AuthenticationSection
-from exfront.secret import Secret
+from exfront.secret import Secret, code
 
 
 @frozen
@@ -77,4 +77,4 @@ class CredentialCache:
         return self._settings.credential_cache_time if http else self._settings.mail_credential_cache_time
 
     def _code(self, salt: bytes, account_id: str, secret: Secret) -> bytes:
-        return hmac.digest(self._key, salt + account_id.encode() + b"\0" + secret.reveal(), "sha256")
+        return code(self._key, salt + account_id.encode() + b"\0" + secret.reveal())

@@ -7,7 +7,6 @@ the count here, which therefore ends before the directory's.
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +21,7 @@ from exfront.auth.sprayed import Sprayed
 from exfront.auth.wrong_passwords import WrongPasswords
 from exfront.config.authentication import AuthenticationSection
 from exfront.reasons import SOFT_LOCK, TOO_MANY_LOGON_FAILURES, WRONG_PASSWORD, Refused
-from exfront.secret import Secret
+from exfront.secret import Secret, code
 
 _NEVER = float("-inf")
 _TURNS = 16  # accounts that are looked at to make room for a new one
@@ -126,7 +125,8 @@ class Guard:
         `bad_password_count` and `password_set` are badPwdCount and pwdLastSet, where the directory tells them.
         """
         now = self.seconds()
-        if self._wrong.knows(self.digest(account_id, secret), password_set, now):
+        wrong = self._wrong
+        if wrong.concern(account_id) and wrong.knows(self.digest(account_id, secret), password_set, now):
             raise Refused(WRONG_PASSWORD, "the same as a moment ago")
         account = self._accounts.get(account_id)
         network = client_network(client)
@@ -322,4 +322,4 @@ class Guard:
 
     def digest(self, who: str, secret: Secret) -> bytes:
         """Stands for a password where it is only compared; the key never leaves this process."""
-        return hmac.digest(self._key, who.encode("utf-8", "surrogatepass") + b"\0" + secret.reveal(), "sha256")
+        return code(self._key, who.encode("utf-8", "surrogatepass") + b"\0" + secret.reveal())

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from exfront import limits
 from exfront.facts import Identity
-from exfront.secret import Secret
+from exfront.secret import Secret, code
 from exfront.topology import LoginAs, Scheme
 
 
@@ -164,4 +164,4 @@ class NextHops:
         return known if hmac.compare_digest(known.code, self._code(server, account_id, secret)) else None
 
     def _code(self, server: str, account_id: str, secret: Secret) -> bytes:
-        return hmac.digest(self._key, f"{server}\0{account_id}\0".encode() + secret.reveal(), "sha256")
+        return code(self._key, f"{server}\0{account_id}\0".encode() + secret.reveal())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from attrs import define, evolve, field
@@ -30,6 +31,7 @@ from exfront.reasons import (
 from exfront.secret import Secret
 from exfront.topology import Mailbox
 
+_FORBIDDEN = re.compile(rb"[\0\r\n]")
 _PERHAPS_OLD = (WRONG_PASSWORD, UNKNOWN_USER, DISABLED_ACCOUNT)  # the account moved, or was made anew or enabled
 
 
@@ -200,5 +202,5 @@ def check_credentials(name: bytes, secret: Secret) -> None:
         raise Refused(EMPTY_PASSWORD)
     if len(name) > limits.USER_NAME_OCTETS or len(password) > limits.PASSWORD_OCTETS:
         raise Refused(MALFORMED_CREDENTIALS, "too long")
-    if any(octet in value for octet in (b"\0", b"\r", b"\n") for value in (name, password)):
+    if _FORBIDDEN.search(name) or _FORBIDDEN.search(password):
         raise Refused(MALFORMED_CREDENTIALS, "NUL, CR or LF")

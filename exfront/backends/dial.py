@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
     IProtocolFactory,
+    IReactorTime,
 )
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
@@ -46,7 +48,7 @@ class Dialer:
     """`settings` is [limits]; `ca_file` the PEM file for servers that name none, empty for the system's authorities.
 
     `table` says whether a server may be tried, and is told what came of it. `certificate` is what a Client Access
-    server that is proxied to sees of us (S-AUTH-14); nobody else sees it.
+    server that is proxied to sees of us (S-AUTH-14); nobody else sees it. `clock` is for deadlines.
     """
 
     transports: Transports
@@ -56,6 +58,7 @@ class Dialer:
     table: BackEndTable
     ca_file: str = ""
     certificate: Path | None = None
+    clock: IReactorTime = field(default=attrs.Factory(lambda self: self.reactor, takes_self=True))
     _handshakes: dict[IProtocol, Handshake] = field(factory=dict)
     _tls: dict[tuple[str, str, tuple[bytes, ...], int], ClientTLS] = field(factory=dict)
 
@@ -118,7 +121,7 @@ class Dialer:
             self._handshakes.pop(protocol, None)
             gone()
 
-        handshake = Handshake(factory, self.reactor, forget)
+        handshake = Handshake(factory, self.clock, forget)
         verification = self._verification(relay) if relay.service.tls == "implicit" else None
         where = f"host={relay.server.host} address={address} port={relay.service.port}"
         at_once = None if preface else verification

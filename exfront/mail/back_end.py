@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
@@ -70,13 +70,6 @@ class BackEnd(TwistedProtocol):
         """Close now."""
         transport: Any = self.transport
         transport.abortConnection()
-
-    def connectionMade(self) -> None:
-        """Connected."""
-        tcp = ITCPTransport(self.transport, None)
-        if tcp is not None:
-            tcp.setTcpNoDelay(True)
-            tcp.setTcpKeepAlive(True)
 
     def dataReceived(self, data: bytes) -> None:
         """Octets of the back end."""

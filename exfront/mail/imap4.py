@@ -97,8 +97,7 @@ class Imap4Speaker:
 
     def welcome(self, mark: bytes, welcome: Welcome, offer: Offer) -> bytes:
         """The answer to a log-on that went through, with what the back end can do (S-MAIL-4)."""
-        names = [name for name in welcome.capabilities if not _is_about_log_on(name) and offer.shows(name)]
-        code = b"[CAPABILITY %b] " % b" ".join(names) if names else b""
+        code = _code(welcome.capabilities, offer)
         return _alerts(b"OK", welcome.alerts) + b"%b OK %bLogged on.\r\n" % (mark, code)
 
     def bye(self, reason: Reason) -> bytes:
@@ -188,6 +187,13 @@ def _literals(offer: Offer) -> list[bytes]:
 
 def _may_be_promised(name: bytes) -> bool:
     return not _is_about_log_on(name) and name.upper() not in _NOT_BEFORE_LOGIN
+
+
+@lru_cache(64)  # a server says the same to everybody
+def _code(capabilities: tuple[bytes, ...], offer: Offer) -> bytes:
+    """What a back end can do after a log-on, as a response code."""
+    names = [name for name in capabilities if not _is_about_log_on(name) and offer.shows(name)]
+    return b"[CAPABILITY %b] " % b" ".join(names) if names else b""
 
 
 def _is_about_log_on(name: bytes) -> bool:

@@ -14,7 +14,6 @@ from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLServerConnectionCreator,
     IReactorTime,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -124,10 +123,6 @@ class MailProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """Greet, and begin to count the time until the log-on."""
-        tcp = ITCPTransport(self.transport, None)
-        if tcp is not None:
-            tcp.setTcpNoDelay(True)
-            tcp.setTcpKeepAlive(True)
         if self._session.connected is None:
             self._session.connected = endpoint_of(self._client.getHost())
         self._session.stop = lambda: self._guard(self._drain)

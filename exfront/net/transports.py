@@ -44,6 +44,7 @@ class Transports(Protocol):
     ) -> IListeningPort:
         """Take connections at `listening`, which may be closed afterwards; with `tls` it is spoken at once.
 
+        Accepted connections have the options of `listening`, as on Linux they inherit them.
         `factory` builds the protocol of each connection; where it builds none, the connection is closed without an
         octet, also of TLS (S-OPS-4).
         """
@@ -59,6 +60,7 @@ class Transports(Protocol):
     ) -> Deferred[IProtocol]:
         """Connect to an IP address within `seconds`; the protocol fires when there is a connection.
 
+        It has no Nagle delay, and is kept alive.
         That is before a TLS handshake: `IHandshakeListener` tells its end, `connectionLost` its failure. Fails with
         `twisted.internet.error.ConnectError` or `TimeoutError`.
         """
@@ -91,8 +93,16 @@ class TwistedTransports:
         endpoint = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
         calling = endpoint(self.reactor, address, port, timeout=seconds)
         if tls is None:
-            return calling.connect(factory).addCallback(_half_closeable)
-        return calling.connect(TLSMemoryBIOFactory(tls, True, factory))
+            return calling.connect(factory).addCallback(_quick).addCallback(_half_closeable)
+        return calling.connect(TLSMemoryBIOFactory(tls, True, factory)).addCallback(_quick)
+
+
+def _quick(protocol: IProtocol) -> IProtocol:
+    line: Any = protocol.transport  # type: ignore[attr-defined]
+    if line is not None:
+        line.setTcpNoDelay(True)
+        line.setTcpKeepAlive(True)
+    return protocol
 
 
 def _half_closeable(protocol: IProtocol) -> IProtocol:

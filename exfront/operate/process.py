@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 
@@ -15,3 +16,16 @@ class Hardening(Service):
         """Set both before anything else starts."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.umask(0o077)
+
+
+class Settled(Service):
+    """What was loaded at the start stays until the end: the garbage collector need not look at it again and again.
+
+    Without this a look at everything held the loop for 70 ms now and then.
+    """
+
+    def startService(self) -> None:
+        """The last of all: what comes later is garbage sooner or later."""
+        Service.startService(self)
+        gc.collect()
+        gc.freeze()

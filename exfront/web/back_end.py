@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.internet import protocol
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -68,11 +68,8 @@ class BackEndConnection(protocol.Protocol):
         self.reader = ResponseReader(b"")
 
     def connectionMade(self) -> None:
-        """Ready; pieces of a body must not wait for each other's acknowledgement."""
+        """Ready."""
         self.alive = True
-        if ITCPTransport.providedBy(self.transport):
-            self._line.setTcpNoDelay(True)
-            self._line.setTcpKeepAlive(True)
 
     def at(self, key: ConnectionKey) -> bool:
         """Whether it is alive, and goes where requests of `key` go."""

@@ -25,6 +25,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
+from exfront.secret import code
 from exfront.steps import Steps
 from exfront.web import schemes
 from exfront.wire import basic
@@ -35,7 +36,7 @@ _HTTP_UNAUTHORIZED = 401
 
 def digest(value: bytes) -> bytes:
     """Stands for credentials where they are only compared."""
-    return hmac.digest(_KEY, value, "sha256")
+    return code(_KEY, value)
 
 
 def _jitter() -> float:

@@ -255,13 +255,14 @@ def _tokens(line: bytes) -> list[_Token]:
 
 
 def _token(found: re.Match[bytes]) -> _Token:
-    if found["literal"]:
-        return _Literal(int(found["size"]), waits=not found["plus"])
-    if found["quoted"]:
-        return String(_ESCAPE.sub(rb"\1", found["quoted"][1:-1]))
+    if found["mark"]:
+        return _MARKS[found["mark"]]
     if found["atom"]:
         return Atom(found["atom"])
-    return _MARKS[found["mark"]]
+    if found["quoted"]:
+        inside = found["quoted"][1:-1]
+        return String(_ESCAPE.sub(rb"\1", inside) if b"\\" in inside else inside)
+    return _Literal(int(found["size"]), waits=not found["plus"])
 
 
 def _arrange(tokens: list[_Token]) -> tuple[bytes, tuple[Argument, ...]]:

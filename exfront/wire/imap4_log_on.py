@@ -9,7 +9,6 @@ from exfront.wire.sasl import Credentials
 from exfront.wire.sasl_client import check, write_response
 
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*")
-_SPECIAL = re.compile(rb"([\"\\])")
 
 
 class LoginDisabled(ValueError):  # noqa: N818 - an answer of the back end, not a fault
@@ -50,7 +49,7 @@ def _login(tag: bytes, name: bytes, password: bytes, at_once: bool) -> tuple[byt
     pieces = [tag + b" LOGIN"]
     for value in (name, password):
         if _QUOTABLE.fullmatch(value):
-            pieces[-1] += b' "' + _SPECIAL.sub(rb"\\\1", value) + b'"'
+            pieces[-1] += b' "' + value.replace(b"\\", rb"\\").replace(b'"', rb"\"") + b'"'
         elif at_once:
             pieces[-1] += b" {%d+}\r\n" % len(value) + value
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -103,7 +104,7 @@ class ResponseReader(LineReader):
 
     def _skip_literal(self) -> bool:
         """Whether no literal is left to be read over."""
-        if self._buffer.take_block(self._skip) is None:
+        if self._skip and self._buffer.take_block(self._skip) is None:
             return False
         self._skip = 0
         return True
@@ -121,6 +122,7 @@ class ResponseReader(LineReader):
         return Malformed("a literal is too large") if self._octets_left < 0 else None
 
 
+@lru_cache(64)  # a server says the same to everybody
 def capabilities(text: bytes) -> tuple[bytes, ...]:
     """The names in a CAPABILITY response or code, as they are spelt; what is no atom is left out."""
     return tuple(name for name in text.split() if _CAPABILITY.fullmatch(name))

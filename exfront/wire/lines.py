@@ -47,8 +47,12 @@ class LineBuffer:
         return self._take(len(self._held))
 
     def _take(self, size: int) -> bytes:
-        taken = bytes(self._held[:size])
-        del self._held[:size]
+        held = self._held
+        if size == len(held):  # as nearly always: one line came
+            self._held = bytearray()
+            return bytes(held)
+        taken = bytes(held[:size])
+        del held[:size]
         return taken
 
 

@@ -711,5 +711,4 @@ class BuildTests(Tests):
             transport = MemoryTransport(protocol)
             protocol.makeConnection(transport)
             self.assertTrue(transport.value().startswith(start))
-            self.assertTrue(transport.no_delay and transport.keep_alive)
             self.assertNotIn(b"STARTTLS", transport.value())

@@ -48,6 +48,8 @@ class LeanCall:
         except OSError as error:
             self.done.errback(ConnectBindError(error.errno, error.strerror))
             return self.done
+        calling.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        calling.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket, self._fd = calling, calling.fileno()
         code = calling.connect_ex(self._name)
         if code not in (0, errno.EINPROGRESS):
@@ -56,7 +58,7 @@ class LeanCall:
             self.done.errback(getConnectError((code, os.strerror(code))))
             return self.done
         self._loop.add(self._fd, self, EDGES)  # not sooner: an unconnected socket reports EPOLLHUP at once
-        self._timer = self._loop.reactor.callLater(seconds, self._too_slow)
+        self._timer = self._loop.clock.callLater(seconds, self._too_slow)
         return self.done
 
     def event(self, flags: Flags) -> None:
@@ -72,6 +74,8 @@ class LeanCall:
         except OSError:
             return  # an event of another's before: not connected yet
         self._connected(address_of(name))
+        if flags & ~EPOLLOUT:
+            self._loop.once_more(self._fd, flags)  # for the transport: it speaks of octets, or of the end
 
     def again(self) -> None:
         """Never asked for."""

@@ -11,7 +11,7 @@ from collections import deque
 from time import monotonic
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -48,8 +48,9 @@ class Watched(Protocol):
 class LeanLoop:
     """All lean descriptors of a process; the epoll is made with the first of them, so never before a fork."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, clock: IReactorTime | None = None) -> None:
         self.reactor = reactor
+        self.clock: IReactorTime = clock or reactor  # for deadlines
         self._epoll: select.epoll | None = None
         self._watched: dict[int, Watched] = {}
         self._events: deque[tuple[int, Flags]] = deque()  # taken from the kernel, not yet passed on
@@ -61,15 +62,20 @@ class LeanLoop:
     # --- for those in it
 
     def add(self, descriptor: int, watched: Watched, flags: Flags = EDGES) -> None:
-        """Pass on the events of `descriptor`, from now on to `watched`; what it has to say already is an event too."""
+        """Pass on the events of `descriptor`, from now on to `watched`; what it has to say already is an event too.
+
+        Unless another has it, who hands it over and passes on what he was told himself; `flags` are his then.
+        """
         if self._epoll is None:
             self._epoll = select.epoll()
             self.reactor.addReader(self)
-        if descriptor in self._watched:
-            self._epoll.modify(descriptor, flags)
-        else:
+        if descriptor not in self._watched:
             self._epoll.register(descriptor, flags)
         self._watched[descriptor] = watched
+
+    def once_more(self, descriptor: int, flags: Flags) -> None:
+        """Pass an event on to whoever has the descriptor now; to be called within an event."""
+        self._events.appendleft((descriptor, flags))
 
     def change(self, descriptor: int, flags: Flags) -> None:
         """Other flags; what is so already is an event."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from select import EPOLLIN
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
-from exfront.net.lean.loop import EDGES, Flags, LeanLoop
+from exfront.net.lean.loop import Flags, LeanLoop
 from exfront.net.lean.stream import Address, address_of
 
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -28,17 +29,17 @@ class Starts(Protocol):
 
 @implementer(IListeningPort)
 class LeanPort:
-    """Takes connections, `at_once` of them before others have their turn: a TLS handshake is work."""
+    """Takes one connection an event: the loop watches by level, so that the others who wait report themselves again.
 
-    def __init__(
-        self, loop: LeanLoop, listening: socket.socket, factory: ServerFactory, start: Starts, at_once: int
-    ) -> None:
+    Between two there is a look at everybody else, and no call is spent on finding out that nobody waits.
+    """
+
+    def __init__(self, loop: LeanLoop, listening: socket.socket, factory: ServerFactory, start: Starts) -> None:
         self._loop = loop
         self._socket: socket.socket | None = listening
         self._fd = listening.fileno()
         self._factory = factory
         self._start = start
-        self._at_once = at_once
         self._family = listening.family
         self._pause: IDelayedCall | None = None
         self._full = False  # no descriptor was free the last time
@@ -46,7 +47,7 @@ class LeanPort:
     def startListening(self) -> None:
         """Take connections from now on."""
         self._factory.doStart()
-        self._loop.add(self._fd, self, EDGES)
+        self._loop.add(self._fd, self, EPOLLIN)
 
     def stopListening(self) -> Deferred[None]:
         """Take no more; those that are open live on."""
@@ -70,32 +71,26 @@ class LeanPort:
 
     def event(self, flags: Flags) -> None:
         """Somebody may have called."""
-        self.again()
+        if self._socket is None or self._pause is not None:
+            return
+        accept: Any = getattr(self._socket, "_accept", None)  # without the cost of a socket.socket
+        try:
+            descriptor, name = accept()
+        except BlockingIOError:
+            return  # another process was faster, or the event was another's
+        except OSError as error:
+            if error.errno in _FULL:
+                self._wait(error)
+            return  # else that one is gone already, or not let in by the firewall (accept(2))
+        self._full = False
+        self._take(descriptor, name)
 
     def again(self) -> None:
-        """Ends when nobody waits any more, when no descriptor is free, and after `at_once` for the sake of others."""
-        accept: Any = getattr(self._socket, "_accept", None)  # without the cost of a socket.socket
-        for _ in range(self._at_once):
-            if self._socket is None or self._pause is not None:
-                return
-            try:
-                descriptor, name = accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _FULL:
-                    self._wait(error)
-                    return
-                continue  # that one is gone already, or not let in by the firewall (accept(2))
-            self._full = False
-            self._take(descriptor, name)
-        self._loop.soon(self)
+        """Never asked for."""
 
     def broke(self, failure: Failure) -> None:
-        """A fault costs one connection; the others that wait make no new edge."""
+        """A fault costs one connection."""
         _log.failure("unhandled error while a connection was taken", failure)
-        if self._socket is not None:
-            self._loop.soon(self)
 
     def _take(self, descriptor: int, name: Any) -> None:
         connected = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
@@ -112,14 +107,16 @@ class LeanPort:
             raise
 
     def _wait(self, error: OSError) -> None:
+        """No descriptor is free: look away for a while, instead of being told of it in each turn."""
         if not self._full:
             _log.error("cannot take a connection: {error}", error=error.strerror)
         self._full = True
+        self._loop.change(self._fd, 0)
         self._pause = self._loop.reactor.callLater(limits.ACCEPT_PAUSE, self._go_on)
 
     def _go_on(self) -> None:
         self._pause = None
-        self._loop.soon(self)
+        self._loop.change(self._fd, EPOLLIN)
 
 
 _log = Logger()

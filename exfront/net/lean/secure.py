@@ -154,7 +154,7 @@ class SecureTransport(LeanTransport):
         if self._out is None or wire.impatient:
             return self._reading
         if wire.timer is None:
-            wire.timer = self._loop.reactor.callLater(limits.TLS_UNREAD_TIME, self._look_at_peer, wire, wire.sent)
+            wire.timer = self._loop.clock.callLater(limits.TLS_UNREAD_TIME, self._look_at_peer, wire, wire.sent)
         return False
 
     def _look_at_peer(self, wire: Wire, sent: int) -> None:

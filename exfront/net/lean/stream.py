@@ -418,11 +418,13 @@ class LeanTransport:
         self._reading = self._readable = False
         self._out = None
         self._loop.remove(self._fd)
-        with suppress(OSError):  # of a connection that is lost already
-            if self._aborted:
+        if self._aborted:
+            with suppress(OSError):  # of a connection that is lost already
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        with suppress(OSError):
+        try:
             sock.close()
+        except OSError:
+            pass  # closed nevertheless (close(2))
         protocol, self.protocol = self.protocol, None
         producer, self._producer = self._producer, None
         self._sink = None

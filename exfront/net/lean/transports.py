@@ -13,10 +13,10 @@ from twisted.internet.interfaces import (
     IOpenSSLContextFactory,
     IProtocol,
     IProtocolFactory,
+    IReactorTime,
 )
 from twisted.internet.protocol import ServerFactory
 
-from exfront import limits
 from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
 from exfront.net.lean.port import LeanPort
@@ -25,18 +25,20 @@ from exfront.net.lean.stream import Address
 
 
 class LeanTransports:
-    """One loop with all that is made here; nothing is opened before the first connection or listener."""
+    """One loop with all that is made here; nothing is opened before the first connection or listener.
 
-    def __init__(self, reactor: Any) -> None:
-        self._loop = LeanLoop(reactor)
+    `clock` is for the deadlines of connections, the reactor itself if not given.
+    """
+
+    def __init__(self, reactor: Any, clock: IReactorTime | None = None) -> None:
+        self._loop = LeanLoop(reactor, clock)
 
     def listen(
         self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """See `exfront.net.transports.Transports`."""
         start = self._taken if tls is None else partial(self._taken_secure, tls)
-        at_once = limits.ACCEPTS if tls is None else limits.TLS_ACCEPTS
-        port = LeanPort(self._loop, listening.dup(), factory, start, at_once)
+        port = LeanPort(self._loop, listening.dup(), factory, start)
         port.startListening()
         return port
 

@@ -692,6 +692,14 @@ class ConnectingCases(Make):
         with self.assertRaises(ConnectionRefusedError):
             await self.transports().connect(host, port, 5.0, OneProbe(Probe()))
 
+    async def test_no_delay_and_keepalive(self) -> None:
+        """S-MAIL-12: pieces of an answer do not wait for each other's acknowledgement, and a dead peer is found."""
+        host, port = self.listening().getsockname()
+        probe = Probe()
+        await self.transports().connect(host, port, 5.0, OneProbe(probe))
+        self.assertTrue(probe.line.getTcpNoDelay() and probe.line.getTcpKeepAlive())
+        await self.finish(probe)
+
     async def test_too_slow(self) -> None:
         """A full backlog answers nothing."""
         address = self.full()
