@@ -140,6 +140,8 @@ TOPOLOGY_NAMED_CHANGES = 20  # names of one kind in one log line
 # --- back ends (S-ROUTE-12)
 BACK_END_CONNECT_TIME = 5.0
 BACK_END_CONNECTIONS = 1000  # S-OPS-4: to one server, all protocols together
+BACK_END_QUEUE = 500  # S-OPS-4: log-ons that wait for a place at one server; a second of a morning's rush
+BACK_END_QUEUE_TIME = 5.0  # that one waits; mail clients give up after some 10 s
 BACK_END_CONNECT_FAILURES = 3  # in a row: then the service is out for ...
 BACK_END_OUT_FIRST = 10.0  # ... this, doubling with each probe that fails ...
 BACK_END_OUT_MOST = 60.0  # ... to this

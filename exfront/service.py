@@ -129,7 +129,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     world = _world(topology, policy, back_ends, servers)
     steps = Steps(sessions, portal, directory, dialer, back_ends, world, reactor, topology.known)
     pool = Pool(reactor, settings.limits)
-    back_ends.reclaim = pool.reclaim
+    back_ends.reclaim, pool.kept = pool.reclaim, back_ends.kept
     cookies = RouteCookies(directory.rules, new_key())
     devices = Devices(reactor.seconds)
     forms = FormLogOns(settings.forms, sessions.wall_clock)

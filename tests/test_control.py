@@ -164,8 +164,8 @@ class _Daemon:
 
     def back_ends(self) -> tuple[BackEndState, ...]:
         return (
-            BackEndState("chicago", "imap4", "out", 4, 0, 7, 3, 0.0, "XF-BE-REFUSED", 12.0, "failed", 0.6),
-            BackEndState("chicago", "owa", "healthy", 4, 2, 9, 0, 0.0251, "", None, "", None),
+            BackEndState("chicago", "imap4", "out", 4, 5, 0, 7, 3, 0.0, "XF-BE-REFUSED", 12.0, "failed", 0.6),
+            BackEndState("chicago", "owa", "healthy", 4, 5, 2, 9, 0, 0.0251, "", None, "", None),
         )
 
     def devices(self) -> tuple[DeviceState, ...]:
@@ -265,10 +265,11 @@ class SocketTests(TestCase):
     async def test_backends_is_a_table_of_applications(self) -> None:
         """S-ROUTE-12: what is out, what is degraded, and why."""
         self.assertEqual((await self.run_command("backends")).out, (
-            "server   application  state    connections  now  requests  failures  latency  probe   retry  last error\n"
-            "chicago  imap4        out      4            0    7         3         0.0 ms   failed  1 s    "
+            "server   application  state    connections  waiting  now  requests  failures  latency  probe   retry  "
+            "last error\n"
+            "chicago  imap4        out      4            5        0    7         3         0.0 ms   failed  1 s    "
             "XF-BE-REFUSED (12 s ago)\n"
-            "chicago  owa          healthy  4            2    9         0         25.1 ms  -       -      -\n"
+            "chicago  owa          healthy  4            5        2    9         0         25.1 ms  -       -      -\n"
         ))  # fmt: skip
         first, second = json.loads((await self.run_command("backends", "--json")).out)
         self.assertEqual((first["state"], first["retry"], second["latency"]), ("out", 0.6, 0.0251))

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from exfront.backends.allowed import AllowList
 from exfront.backends.certificate import Verification
 from exfront.backends.handshake import Handshake
-from exfront.backends.table import BackEndTable
+from exfront.backends.table import BackEndTable, Place
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay
 from exfront.interfaces import IBackEndDialer
@@ -77,7 +77,7 @@ class Dialer:
         return self._handshakes[protocol].start_tls(self._verification(relay))
 
     async def _dial(self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes) -> IProtocol:
-        place = self.table.take(relay.server.name, protocol, relay.service.port, only=not relay.replaceable)
+        place = await self._place(relay, protocol)
         try:
             connected = await self._reach(relay, factory, preface, place.free)
         except Refused as refused:
@@ -88,6 +88,13 @@ class Dialer:
             raise
         place.connected()
         return connected
+
+    async def _place(self, relay: Relay, protocol: Protocol) -> Place:
+        """A browser asks again by itself; a mail client shows its user an error, so it waits a little."""
+        name, port, only = relay.server.name, relay.service.port, not relay.replaceable
+        if protocol == "http":
+            return self.table.take(name, protocol, port, only=only)
+        return await self.table.wait_and_take(name, protocol, port, self.reactor, only=only)
 
     async def _reach(
         self, relay: Relay, factory: IProtocolFactory, preface: bytes, gone: Callable[[], None]

@@ -5,10 +5,14 @@ Both kinds of entries are made when a server is first used: servers come from co
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from exfront.backends.capabilities import Capabilities
@@ -27,14 +31,15 @@ _NEVER_TRIED = frozenset({BACK_END_NOT_ALLOWED, LOOP})
 class BackEndState:
     """One application of one server as ``exfrontctl backends`` shows it. Times are seconds.
 
-    `connections` are those to the server, of all its applications. `error` is empty if there was none; `retry` is the
-    time until a service that is out may be tried again.
+    `connections` are those to the server, of all its applications; `waiting` are log-ons that it has no place for yet.
+    `error` is empty if there was none; `retry` is the time until a service that is out may be tried again.
     """
 
     server: str
     application: str
     state: Literal["healthy", "degraded", "out"]
     connections: int
+    waiting: int
     in_flight: int
     requests: int
     failures: int
@@ -47,9 +52,10 @@ class BackEndState:
 
 @define(eq=False)
 class _Server:
-    """Of one server: its connections, and a breaker for each service."""
+    """Of one server: its connections, who waits for one, and a breaker for each service."""
 
     connections: int = 0
+    waiting: deque[Deferred[None]] = field(factory=deque)
     breakers: dict[tuple[str, int], Breaker] = field(factory=dict)  # by protocol and port
     applications: dict[tuple[str, str], Application] = field(factory=dict)
 
@@ -101,6 +107,7 @@ class Place:
         if self._held:
             self._held = False
             self._server.connections -= 1
+            self._table.serve(self._server)
 
 
 @define(eq=False)
@@ -151,6 +158,45 @@ class BackEndTable:
         entry.connections += 1
         return Place(self, f"{protocol} of {server}", entry, breaker, attempt)
 
+    async def wait_and_take(
+        self, server: str, protocol: Protocol, port: int, clock: IReactorTime, *, only: bool = True
+    ) -> Place:
+        """The same, but where the server is full wait a while for a place: first come, first served (S-OPS-4).
+
+        Raises `Refused` also when too many wait already, or it took too long.
+        """
+        entry = self._server(server)
+        if not entry.waiting:
+            try:
+                return self.take(server, protocol, port, only=only)
+            except Refused as refused:
+                if refused.reason is not TOO_MANY_AT_BACK_END or not self.settings.back_end_queue_time:
+                    raise
+        await self._turn(entry, server, clock)
+        return self.take(server, protocol, port, only=only)
+
+    async def _turn(self, entry: _Server, server: str, clock: IReactorTime) -> None:
+        if len(entry.waiting) >= self.settings.back_end_queue:
+            raise Refused(TOO_MANY_AT_BACK_END, f"limit name=back_end_queue server={server}")
+        turn: Deferred[None] = Deferred(entry.waiting.remove)
+        entry.waiting.append(turn)
+        turn.addTimeout(self.settings.back_end_queue_time, clock)
+        try:
+            await turn
+        except DeferredTimeoutError:
+            raise Refused(TOO_MANY_AT_BACK_END, f"limit name=back_end_queue_time server={server}") from None
+
+    def serve(self, entry: _Server) -> None:
+        """Whoever waits longest takes a place that is free, as long as there are any."""
+        while entry.waiting and entry.connections < self.settings.connections_per_back_end:
+            entry.waiting.popleft().callback(None)
+
+    def kept(self, server: str) -> None:
+        """A connection is kept for later: it makes room for who waits."""
+        entry = self._servers.get(server.lower())
+        if entry is not None and entry.waiting:
+            self.reclaim(server)
+
     def health(self, server: str, protocol: Protocol, application: str) -> Health | None:
         """How a server is for an application; None where it was neither used nor probed yet."""
         entry = self._servers.get(server.lower())
@@ -189,6 +235,7 @@ def _state(entry: _Server, application: Application, now: float) -> BackEndState
         application.name,
         "out" if breaker.out else application.health.state,
         entry.connections,
+        len(entry.waiting),
         application.in_flight,
         application.requests,
         application.failures,

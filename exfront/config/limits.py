@@ -30,6 +30,8 @@ class LimitsSection:
     remembered_logon_time: Seconds = limits.REMEMBERED_LOGON_TIME
     back_end_connect_time: Seconds = limits.BACK_END_CONNECT_TIME
     connections_per_back_end: Count = limits.BACK_END_CONNECTIONS
+    back_end_queue: Count = limits.BACK_END_QUEUE
+    back_end_queue_time: SecondsOrNone = limits.BACK_END_QUEUE_TIME
     back_end_probe_period: Seconds = limits.BACK_END_PROBE_PERIOD
     back_end_probe_time: Seconds = limits.BACK_END_PROBE_TIME
     back_end_login_time: Seconds = limits.BACK_END_LOGIN_TIME

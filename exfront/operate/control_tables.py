@@ -46,7 +46,10 @@ def servers(found: Rows) -> str:
 
 
 def back_ends(found: Rows) -> str:
-    """Applications of back ends; `now` are requests that run, `retry` is when one that is out may be tried."""
+    """Applications of back ends; `waiting` are log-ons that a full server has no place for yet, `now` what runs.
+
+    `retry` is when one that is out may be tried.
+    """
     if not found:
         return "no back end was used yet"
     lines = [
@@ -55,6 +58,7 @@ def back_ends(found: Rows) -> str:
             str(each["application"]),
             str(each["state"]),
             str(each["connections"]),
+            str(each["waiting"]),
             str(each["in_flight"]),
             str(each["requests"]),
             str(each["failures"]),
@@ -65,8 +69,8 @@ def back_ends(found: Rows) -> str:
         )
         for each in found
     ]
-    heads = ("server", "application", "state", "connections", "now", "requests", "failures", "latency", "probe",
-             "retry", "last error")  # fmt: skip
+    heads = ("server", "application", "state", "connections", "waiting", "now", "requests", "failures", "latency",
+             "probe", "retry", "last error")  # fmt: skip
     return _table(heads, lines)
 
 

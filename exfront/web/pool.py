@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -17,11 +19,12 @@ class Pool:
     """Of one process, for all client connections; the last one kept is the first one used again.
 
     `settings` is [limits]. A connection that was about logging itself on (`pinned`) is never in here: it belongs to its
-    client connection.
+    client connection. `kept` is told the name of each server that a connection is kept to.
     """
 
     clock: IReactorTime
     settings: LimitsSection
+    kept: Callable[[str], None] = lambda server: None
     _idle: dict[ConnectionKey, list[BackEndConnection]] = field(factory=dict)
     _count: int = 0
     _sweep: IDelayedCall | None = None
@@ -57,6 +60,7 @@ class Pool:
         connection.idle_since = self.clock.seconds()
         if self._sweep is None:
             self._sweep = self.clock.callLater(self._pause(), self._look)
+        self.kept(key.server)
 
     def reclaim(self, server: str) -> bool:
         """Close an idle connection to `server`, since it takes no more; False where there is none (S-OPS-4)."""

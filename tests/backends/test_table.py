@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,6 +57,95 @@ class TableTests(SynchronousTestCase):
             self.table.take("chicago", "imap4", 143)
             places.pop().free()  # the one that was reclaimed
         self.assertIs(self.refusal("chicago").reason, reasons.TOO_MANY_AT_BACK_END)
+
+    def waiting(self, server: str = "chicago") -> Deferred[Place]:
+        """A log-on that wants a place."""
+        return Deferred.fromCoroutine(self.table.wait_and_take(server, "imap4", 143, self.clock))
+
+    def fill(self) -> list[Place]:
+        return [self.table.take("chicago", "imap4", 143) for _ in range(3)]
+
+    def test_a_log_on_waits_for_a_place_first_come_first_served(self) -> None:
+        """S-OPS-4: nobody overtakes, and the limit holds."""
+        places = self.fill()
+        first, second = self.waiting(), self.waiting()
+        self.assertNoResult(first)
+        places[0].free()
+        self.successResultOf(first)
+        self.assertNoResult(second)
+        self.refusal("chicago")
+        places[1].free()
+        self.successResultOf(second)
+        self.refusal("chicago")
+
+    def test_it_does_not_wait_for_ever(self) -> None:
+        """S-OPS-4: 5 s, then it is refused, and nobody else's turn is lost with it."""
+        places = self.fill()
+        first = self.waiting()
+        self.clock.advance(4.0)
+        second = self.waiting()
+        self.clock.advance(1.5)
+        refused = self.failureResultOf(first, Refused).value
+        self.assertIs(refused.reason, reasons.TOO_MANY_AT_BACK_END)
+        self.assertIn("back_end_queue_time", refused.detail)
+        places[0].free()
+        self.successResultOf(second)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_leaves_gives_its_turn_up(self) -> None:
+        """S-MAIL-19: a client that went away takes no place."""
+        places = self.fill()
+        gone, patient = self.waiting(), self.waiting()
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        places[0].free()
+        self.successResultOf(patient)
+
+    def test_the_line_has_an_end(self) -> None:
+        """S-OPS-4: whoever comes when it is full is refused at once; with no time to wait, everybody.
+
+        Bad input: more log-ons at a full mailbox server than may wait for it.
+        """
+        self.table.settings = LimitsSection(connections_per_back_end=3, back_end_queue=2)
+        self.fill()
+        waiting = [self.waiting() for _ in range(3)]
+        self.assertIn("name=back_end_queue ", self.failureResultOf(waiting[2], Refused).value.detail)
+        self.assertEqual(self.waiting_shown(), 0)
+        self.table.settings = LimitsSection(connections_per_back_end=0, back_end_queue_time=0.0)
+        self.failureResultOf(self.waiting("dallas"), Refused)
+        for each in waiting[:2]:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+
+    def waiting_shown(self) -> int:
+        self.table.application("dallas", "imap4", port=143)
+        (row,) = self.table.states()
+        return row.waiting
+
+    def test_a_turn_at_a_service_that_is_out_passes_on(self) -> None:
+        """S-ROUTE-12: who waits learns of it too, one after the other, and keeps no place."""
+        places = self.fill()
+        waiting = [self.waiting() for _ in range(4)]
+        for place in places:
+            place.failed(Refused(reasons.BACK_END_REFUSED))
+        for each in waiting[:2]:
+            self.successResultOf(each)
+        self.assertEqual(
+            [self.failureResultOf(each, Refused).value.reason for each in waiting[2:]], [reasons.BACK_END_OUT] * 2
+        )
+
+    def test_a_connection_that_is_kept_makes_room_for_who_waits(self) -> None:
+        """S-OPS-4: an idle one of HTTP keeps nobody in line."""
+        places, asked = self.fill(), []
+        self.table.reclaim = lambda server: bool(asked.append(server))
+        self.table.kept("chicago")
+        self.assertEqual(asked, [])
+        waiting = self.waiting()
+        asked.clear()
+        self.table.kept("CHICAGO")
+        self.assertEqual(asked, ["CHICAGO"])
+        places[0].free()
+        self.successResultOf(waiting)
 
     def test_a_place_is_free_again_however_the_attempt_ends(self) -> None:
         """S-OPS-4: 1000 failures leave no connection counted."""

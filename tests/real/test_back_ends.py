@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.operate.control_client import ask
-from tests.support.clients import PATIENCE, basic, get, imap4_log_in
+from tests.support.clients import PATIENCE, Conversation, basic, get, imap4_log_in
 from tests.support.exfront import ExFront
 from tests.support.mail_site import LIMITS, LISTENERS, shared
 from tests.support.network import deaf
@@ -136,12 +136,12 @@ class DeadServerTests(_Case):
 
 class LimitTests(_Case):
     def test_a_back_end_has_its_limit(self) -> None:
-        """S-OPS-4: NO [LIMIT] and 503 with Retry-After at one server; not at the other, nor after a log-out."""
-        self.run_front(self.site.chicago.section(), connections_per_back_end=2)
+        """S-OPS-4: NO [UNAVAILABLE] and 503 with Retry-After at one server; not at the other, nor after a log-out."""
+        self.run_front(self.site.chicago.section(), connections_per_back_end=2, back_end_queue_time=0.3)
         user = self.users["chicago"]
         self.assertEqual(self.get(user), 200)  # its connection is kept, and makes room for who needs it
         sessions = [imap4_log_in(self.front.at("imap-clear"), user) for _ in range(2)]
-        self.assertEqual(self.log_in(user), "LIMIT")
+        self.assertEqual(self.log_in(user), "UNAVAILABLE")
         page = get(self.front.at("http"), f"/exchange/{user.alias}/", basic(user.name, user.password))
         self.assertEqual((page.status, page.headers["retry-after"]), (503, "10"))
         self.assertEqual(self.log_in(self.users["dallas"]), "in")
@@ -150,6 +150,24 @@ class LimitTests(_Case):
             session.logout()
         wait_until(lambda: self.state("imap4")["connections"] == 0, "both places free")
         self.assertEqual(self.log_in(user), "in")
+
+    def test_a_log_on_waits_for_a_place(self) -> None:
+        """S-OPS-4: who waits is shown, is let in when somebody leaves, and takes no place after going away."""
+        self.run_front(self.site.chicago.section(), connections_per_back_end=2, back_end_queue_time=20.0)
+        user = self.users["chicago"]
+        sessions = [imap4_log_in(self.front.at("imap-clear"), user) for _ in range(2)]
+        self.addCleanup(sessions[1].shutdown)
+        gone = Conversation(self.front.at("imap-clear"))
+        gone.send(b'a LOGIN "%b" "%b"\r\n' % (user.name.encode(), user.password))
+        wait_until(lambda: self.state("imap4")["waiting"] == 1, "a log-on that waits")
+        with ThreadPoolExecutor(1) as pool:
+            patient = pool.submit(self.log_in, user)
+            wait_until(lambda: self.state("imap4")["waiting"] == 2, "another one")
+            gone.close()
+            wait_until(lambda: self.state("imap4")["waiting"] == 1, "the first to leave")
+            sessions[0].logout()
+            self.assertEqual(patient.result(PATIENCE), "in")
+        self.assertEqual(self.state("imap4")["waiting"], 0)
 
 
 class ProbeTests(_Case):
