@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -109,8 +110,8 @@ class Site:
         remove(self.samba.folder)
 
 
-def new_site() -> Site:
-    """A domain of its own for tests that change it; some 20 seconds. The caller closes it."""
+def new_site(more: Sequence[samba_data.Record] = ()) -> Site:
+    """A domain of its own for tests that change it, or need `more` in it; some 20 seconds. The caller closes it."""
     if os.geteuid() != 0:
         raise MissingProgramError("Samba's domain controller must be started as root: its ports cannot be moved")
     address = _free_address()
@@ -119,7 +120,7 @@ def new_site() -> Site:
     certificate = authority.issue(HOST, [address])
     configuration = _configuration(folder, address, certificate, authority.ca_file)
     _provision(folder, address)
-    _build(folder, configuration)
+    _build(folder, configuration, more)
     samba = Samba(folder, address, configuration)
     samba.daemon.start()
     return Site(authority, samba)
@@ -177,10 +178,10 @@ def _provision(folder: Path, address: str) -> None:
     _run(argv, "samba-tool domain provision")
 
 
-def _build(folder: Path, configuration: Path) -> None:
+def _build(folder: Path, configuration: Path, more: Sequence[samba_data.Record]) -> None:
     """Schema, organisation and people, while nothing runs."""
     file = folder / "data.json"
-    file.write_text(json.dumps(samba_data.data()))
+    file.write_text(json.dumps(samba_data.data(more)))
     probe = subprocess.run([_PYTHON, "-I", "-c", "import samba.samdb"], capture_output=True, timeout=60, check=False)
     if probe.returncode:
         raise MissingProgramError("python3-samba is not installed: apt-get install python3-samba")

@@ -90,6 +90,11 @@ def store_dn(server: str) -> str:
     return f"CN=Mailbox Store ({server}),CN=First Storage Group,CN=InformationStore,CN={server},CN=Servers,{group}"
 
 
+def store_dn_in(server: str) -> str:
+    """The mailbox store of a server of cas_sites."""
+    return cas_sites.store_dn(server, NEW_GROUP)
+
+
 def database_dn(number: int) -> str:
     """A mailbox database of 2010 or later."""
     return f"CN=Mailbox Database {number},CN=Databases,{NEW_GROUP}"
@@ -276,15 +281,15 @@ def _people() -> list[Record]:
     ]
 
 
-def data() -> dict[str, Any]:
-    """All of it, as samba_build.py takes it."""
+def data(more: Sequence[Record] = ()) -> dict[str, Any]:
+    """All of it and `more`, as samba_build.py takes it."""
     lockout = f"dn: {BASE}\nchangetype: modify\nreplace: lockoutThreshold\nlockoutThreshold: {LOCKOUT_THRESHOLD}\n"
     return {
         "attributes": _ATTRIBUTES,
         "classes": _CLASSES,
         "extended_classes": {"User": list(_USER), "Site-Link": ["msExchCost"]},
         "to_catalog": ["Proxy-Addresses"],
-        "entries": [*_organisation(), _people()],
+        "entries": [*_organisation(), _people(), list(more)],
         "modifications": [lockout],
         "deleted": [database_dn(9)],
     }
