@@ -18,6 +18,8 @@ class Relay:
     `schemes` are those that it may be logged on to by, the best first. `replaceable` servers have others that would do
     as well: they are left alone longer when they are out, and the choice is made anew. `proxy_url` is the InternalURL
     of a Client Access server that learns by the serialized security context who asks (441); empty for all others.
+    With `token` the server learns it by X-CommonAccessToken (2013). What is so told counts only from who has proven to
+    be a Client Access server, so that we prove it there, and nowhere else.
     """
 
     server: Server
@@ -27,6 +29,12 @@ class Relay:
     schemes: tuple[Scheme, ...] = ("basic",)
     replaceable: bool = False
     proxy_url: str = ""
+    token: bool = False
+
+    @property
+    def proves(self) -> bool:
+        """Whether we prove to the server what we are (S-AUTH-14)."""
+        return self.token or bool(self.proxy_url)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from attrs import evolve, field, frozen
@@ -72,6 +72,8 @@ class Policy:
     ExternalURL of another site: by a page with a link, or at once; `activesync_cross_site` whether a phone is, by 451.
     With `block_legacy` mailboxes of Exchange 2003 have no ActiveSync. `proves` says whether we can prove to a second
     Client Access server that we are one. `front_end` says as which generation's front end exfront behaves.
+    `active_servers` are names of servers by those of the databases, or of the
+    availability groups, that are active there, in lower case.
     """
 
     suffixes: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class Policy:
     block_legacy: bool = False
     proves: bool = False
     front_end: FrontEnd = "any"
+    active_servers: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
@@ -99,6 +102,15 @@ class Health:
         return f"{self.state}, {self.error}" if self.error else self.state
 
 
+# Of a database's DN: the server that had its active copy a moment ago, by its name; empty where nobody knows.
+ActiveCopyOf = Callable[[str], str]
+
+
+def no_memory(database: str) -> str:
+    """For a world in which nobody remembers."""
+    return ""
+
+
 # Of a server's name, a protocol and an application's name; None where nothing is known.
 HealthOf = Callable[[str, Protocol, str], Health | None]
 
@@ -110,12 +122,16 @@ def unknown(server: str, protocol: Protocol, application: str) -> Health | None:
 
 @frozen
 class World:
-    """What is known of the servers now, and the policy. `site` is exfront's own, empty where it is not known."""
+    """What is known of the servers now, and the policy. `site` is exfront's own, empty where it is not known.
+
+    `active` remembers where the active copy of a database was found.
+    """
 
     topology: Topology
     policy: Policy = Policy()
     health: HealthOf = unknown
     site: str = ""
+    active: ActiveCopyOf = no_memory
 
     def without(self, servers: frozenset[str]) -> World:
         """The same world for one who could not reach these servers (their names) just now."""

@@ -273,11 +273,12 @@ SMTP_DOMAIN_MISMATCH = Reason(  # KB293386
     "Error: Access is denied.", substatus=5,
 )  # fmt: skip
 PROXY_NOT_POSSIBLE = _unavailable(
-    "XF-CAS-PROXY", "the Client Access server takes a security context only, and [proxy] proves nothing to it",
+    "XF-CAS-PROXY", "the server takes a security context or a token only, and [proxy] proves nothing to it",
     severity=Severity.ALARM,
 )  # fmt: skip
+TOKEN_IN_CLEAR = _unavailable("XF-CAS-PROXY", "a token is said over TLS only", severity=Severity.ALARM)
 CONTEXT_NOT_POSSIBLE = _unavailable(
-    "XF-CAS-PROXY", "no security context can be made of the account", severity=Severity.ALARM
+    "XF-CAS-PROXY", "no security context or token can be made of the account", severity=Severity.ALARM
 )
 CSC_LOOP = Reason(
     "XF-CSC-LOOP", "the proxy log-on does not help", 502, "UNAVAILABLE", "SYS/TEMP", CAS_DOWN.text,
@@ -287,6 +288,11 @@ CSC_LOG_ON_REFUSED = Reason(
     "XF-CSC-LOGIN", "the second Client Access server does not take us for one", 502, "UNAVAILABLE", "SYS/TEMP",
     CAS_DOWN.text, Severity.ALARM, retry_after=300, mail_text=_CAS_DOWN,
 )  # fmt: skip
+TOKEN_REFUSED = _unavailable(
+    "XF-CSC-LOGIN", "the mailbox server does not take us for a Client Access server", 502, retry=300,
+    severity=Severity.ALARM,
+)  # fmt: skip
+DATABASE_DOWN = _unavailable("XF-BE-REFUSED", "no server with a copy of the mailbox's database answers", retry=60)
 
 # As the second Client Access server; no client gets these
 CSC_NEEDED = Reason(

@@ -66,6 +66,7 @@ from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
+from exfront.web.access_tokens import AccessTokens
 from exfront.web.cas_peer import CasPeer
 from exfront.web.cas_proxy import CasProxy
 from exfront.web.context import Cas
@@ -168,12 +169,13 @@ def _dialer(
 
 
 def _cas(settings: Settings, directory: Directory, dialer: Dialer, pool: Pool, reactor: Any) -> Cas:
-    """As a Client Access server: before others, and behind others."""
+    """As a Client Access server: before others, behind others, and before mailbox servers of 2013."""
     file = settings.proxy.secret_file
     secret = None if file is None else _secret(file)
     groups = TokenGroups(partial(directory.read, purpose="configuration"), reactor.seconds)
     proxy = CasProxy(settings.proxy, groups.of, dialer, pool, reactor, time, directory.netbios_domain, secret)
-    return Cas(proxy, CasPeer(CasPeers(settings.proxy, secret), Contexts(reactor.seconds)))
+    tokens = AccessTokens(settings.proxy, groups.of, directory.netbios_domain, secret)
+    return Cas(proxy, CasPeer(CasPeers(settings.proxy, secret), Contexts(reactor.seconds)), tokens)
 
 
 def _secret(file: Path) -> Secret:
@@ -201,12 +203,12 @@ def _world(topology: TopologyReader, policy: Policy, back_ends: BackEndTable, se
 
     Our own site is looked at with each reading of the topology, for without one no server has a site.
     """
-    known = World(topology.merged, policy, back_ends.health, servers.site)
+    known = World(topology.merged, policy, back_ends.health, servers.site, back_ends.copies.find)
 
     def world() -> World:
         nonlocal known
         if known.topology is not topology.merged:
-            known = World(topology.merged, policy, back_ends.health, servers.site)
+            known = World(topology.merged, policy, back_ends.health, servers.site, back_ends.copies.find)
         return known
 
     return world

@@ -171,11 +171,13 @@ class Steps:
         mailbox = await self._again(record, facts.identity, named)
         if mailbox is None or mailbox.stale or mailbox.account_id != known.account_id:
             return None
-        if not mailbox.home_server or mailbox.home_server.lower() == known.home_server.lower():
+        same_server = mailbox.home_server.lower() == known.home_server.lower()
+        if not mailbox.home_server or (same_server and mailbox.database == known.database):
             return None
+        before = record.back_end
         decision = self.route(record, evolve(facts, mailbox=mailbox))
         if isinstance(decision, Relay):
-            return decision
+            return decision if decision.server.name != before else None
         record.decision = Relay.__name__  # the back end's answer stands; the client's next request gets that one
         return None
 
@@ -190,6 +192,11 @@ class Steps:
             decision = self.route(record, facts, self.world().without(failed | {relay.server.name}))
         except Refused:
             return None
+        return decision if isinstance(decision, Relay) else None
+
+    def another_copy(self, facts: Facts, failed: frozenset[str]) -> Relay | None:
+        """Where to instead of the servers in `failed`, which say that they have not what is asked for."""
+        decision = decide(facts, self.world().without(failed))
         return decision if isinstance(decision, Relay) else None
 
     async def _again(self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey]) -> Mailbox | None:

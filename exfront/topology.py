@@ -116,12 +116,25 @@ class Database:
     """A mailbox database: `dn` as `exfront.directory.dn.normalised` writes it, `server` the owner's name.
 
     `public_store` is the DN of the public folder store of its users, in the same form, empty where there is none.
+    `copies` are the servers that hold a copy (2010 on), in activation order, `group` is its database availability
+    group; where nobody owns it, `server` is empty.
     """
 
     dn: str
     name: str
     server: str
     public_store: str = ""
+    copies: tuple[str, ...] = ()
+    group: str = ""
+
+
+@frozen
+class DatabaseCopy:
+    """One server's copy of a database, whose `dn` is as in `Database`; the lowest `preference` is activated first."""
+
+    dn: str
+    server: str
+    preference: int
 
 
 @frozen
@@ -214,7 +227,7 @@ class Topology:
     domains: Mapping[str, str] = field(factory=dict)
     accepted_domains: frozenset[str] = frozenset()
     _by_name: Mapping[str, Server] = field(init=False, eq=False, repr=False)
-    _owners: Mapping[str, str] = field(init=False, eq=False, repr=False)
+    _databases: Mapping[str, Database] = field(init=False, eq=False, repr=False)
     _public: Mapping[str, str] = field(init=False, eq=False, repr=False)
     with_public_stores: tuple[Server, ...] = field(init=False, eq=False, repr=False)
     _client_access: Mapping[tuple[str, int], tuple[Server, ...]] = field(init=False, eq=False, repr=False)
@@ -234,9 +247,9 @@ class Topology:
                 found.setdefault(name, server)
         return found
 
-    @_owners.default
-    def _index_databases(self) -> Mapping[str, str]:
-        return {database.dn: database.server for database in self.databases}
+    @_databases.default
+    def _index_databases(self) -> Mapping[str, Database]:
+        return {database.dn: database for database in self.databases}
 
     @_public.default
     def _index_public_stores(self) -> Mapping[str, str]:
@@ -309,9 +322,19 @@ class Topology:
         """
         return self._by_name.get(name.rstrip(".").lower())
 
+    def database(self, dn: str) -> Database | None:
+        """The database with this DN, as in `Database`."""
+        return self._databases.get(dn)
+
     def owner(self, database: str) -> str:
-        """The name of the server that owns a database (its DN normalised, as in `Database`), or empty."""
-        return self._owners.get(database, "")
+        """The name of the server that owns a database (its DN normalised, as in `Database`), or empty.
+
+        Where the directory names no owner, it is the first that has a copy.
+        """
+        found = self._databases.get(database)
+        if found is None:
+            return ""
+        return found.server or next(iter(found.copies), "")
 
     def merge(self, configured: Iterable[Server]) -> Topology:
         """With the servers of the configuration, each in place of the one that the directory calls the same.

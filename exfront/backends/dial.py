@@ -145,7 +145,7 @@ class Dialer:
         return protocol
 
     def _verification(self, relay: Relay) -> Verification:
-        server, shown = relay.server, self.certificate if relay.proxy_url else None
+        server, shown = relay.server, self.certificate if relay.proves else None
         version = 0 if shown is None else shown.stat().st_mtime_ns  # a renewed certificate is another one
         key = (server.host, server.ca_file or self.ca_file, server.tls_pins, version)
         options = self._tls.get(key)

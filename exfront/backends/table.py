@@ -15,6 +15,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from exfront.backends.active_copies import ActiveCopies
 from exfront.backends.capabilities import Capabilities
 from exfront.backends.health import CONNECT_FAULTS, Application, Attempt, Breaker, words
 from exfront.config.limits import LimitsSection
@@ -116,14 +117,20 @@ class BackEndTable:
 
     `reclaim` closes a connection to a server, by name, that nobody uses just now, and says whether there was one.
     `capabilities` are what mail services said that they can do.
+    `copies` remembers which server has a database's active copy.
     """
 
     settings: LimitsSection
     seconds: Callable[[], float]
     reclaim: Callable[[str], bool] = lambda server: False
     capabilities: Capabilities = field(factory=Capabilities)
+    copies: ActiveCopies = field(init=False)
     _servers: dict[str, _Server] = field(factory=dict)
     _applications: dict[tuple[str, str, str, int], Application] = field(factory=dict)  # under names as they were spelt
+
+    @copies.default
+    def _nothing_found(self) -> ActiveCopies:
+        return ActiveCopies(self.seconds)
 
     def application(self, server: str, protocol: Protocol, name: str = "", *, port: int) -> Application:
         """The counters of an application; `name` is HTTP's, for mail the protocol is the application. Cheap.

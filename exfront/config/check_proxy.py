@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from exfront.config.check_directories import is_own_field
-from exfront.config.check_names import each_once, is_dns_domain
+from exfront.config.check_names import each_once, is_dns_domain, is_host
 from exfront.config.errors import KeyPath, quoted
 from exfront.config.findings import Findings
 from exfront.config.listener import ListenerSection
@@ -24,6 +24,9 @@ def check_proxy(settings: Settings, findings: Findings) -> None:
     if not _QUERY.fullmatch(proxy.activesync_log_on):
         problem = f"found {quoted(proxy.activesync_log_on)}"
         findings.error(("proxy", "activesync_log_on"), problem, 'the query of a URL like "Cmd=ProxyLogin"')
+    if proxy.server_name and not is_host(proxy.server_name):
+        found = f"found {quoted(proxy.server_name)}"
+        findings.error(("proxy", "server_name"), found, "a host name like mail1.fourthcoffee.com")
     each_once([(("proxy", name), getattr(proxy, name)) for name in _HEADERS], "header name", findings)
     for index, name in enumerate(proxy.peer_names):
         if not is_dns_domain(name):

@@ -21,3 +21,4 @@ class HttpSection:
     activesync_cross_site: Literal["redirect", "proxy"] = "redirect"  # the same of phones: by 451, or not at all
     block_legacy_mailboxes: bool = False  # no ActiveSync for mailboxes of Exchange 2003
     pages: Path | None = None
+    diagnosis: bool = False  # whether answers tell of the servers behind (S-HTTP-31)

@@ -1,4 +1,4 @@
-"""[proxy]: between Client Access servers of two sites (441)."""
+"""[proxy]: between Client Access servers of two sites (441), and before mailbox servers of Exchange 2013."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from exfront.config.kinds import Network
 class ProxySection:
     """No document has the names of the fields: they are the project's own, and what both sides are configured to.
 
-    `certificate` and `secret_file` prove to a second server that this is a Client Access server. To this one, at
+    `certificate` and `secret_file` prove to a second server, or to a mailbox server, that this is a Client Access
+    server, which calls itself `server_name`. To this one, at
     listeners with `proxy_peers`, a certificate for one of `peer_names` (under the listener's `client_ca_file`) proves
     it, and the secret from `peer_networks`.
     """
 
     certificate: Path | None = None  # with its key
     secret_file: Path | None = None
+    server_name: str = ""  # default: the machine's
     sid_header: str = "X-ExFront-Sid"  # the user's SID
     uri_header: str = "X-ExFront-Uri"  # the first server's own URL
     version_header: str = "X-ExFront-Version"

@@ -48,7 +48,16 @@ def parse(text: str) -> tuple[Rdn, ...]:
 @lru_cache(4096)  # asked for several times in one log-on
 def normalised(text: str) -> str:
     """A key that is equal for two spellings of one name: spaces, escapes and case do not count. Raises `BadName`."""
-    return ",".join(f"{step.type}={_escape(' '.join(step.value.casefold().split()))}" for step in parse(text))
+    return _key(parse(text))
+
+
+def _key(steps: tuple[Rdn, ...]) -> str:
+    return ",".join(f"{step.type}={_escape(' '.join(step.value.casefold().split()))}" for step in steps)
+
+
+def parent(text: str) -> str:
+    """The normalised name of the entry above this one. Raises `BadName`."""
+    return _key(parse(text)[1:])
 
 
 def is_below(text: str, base: str) -> bool:

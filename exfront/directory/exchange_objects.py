@@ -16,6 +16,7 @@ from exfront.directory.entry import Entry
 from exfront.topology import (
     AuthenticationMethod,
     Database,
+    DatabaseCopy,
     MailSettings,
     PublicStore,
     Role,
@@ -30,7 +31,8 @@ from exfront.topology import (
 
 SERVER = ("networkAddress", "serialNumber", "versionNumber", "msExchCurrentServerRoles", "msExchServerRole",
           "msExchServerSite")  # fmt: skip
-DATABASE = ("msExchOwningServer", "msExchHomePublicMDB")
+DATABASE = ("msExchOwningServer", "msExchMasterServerOrAvailabilityGroup", "msExchHomePublicMDB")
+DATABASE_COPY = ("msExchHostServerLink", "msExchActivationPreference")
 PUBLIC_STORE = ("msExchOwningServer",)
 VIRTUAL_DIRECTORY = (
     "objectClass", "msExchInternalHostName", "msExchExternalHostName", "msExchInternalAuthenticationMethods",
@@ -51,6 +53,8 @@ _ADDED_TO_BUILD = 30_000  # in serialNumber, from 2007 on
 _FRONT_END_2003 = 1  # of msExchServerRole
 _SPEAKS_HTTPS, _TWO_SITES = 8, 15  # major versions: 2007, and 2013 with its "Exchange Back End" at 444
 _DEFAULT_COST = 100  # of a site link
+_LAST = 2**31  # of an activation preference: after all that have one
+_GROUPS = "Database Availability Groups"
 _DOMAIN_CONTEXT = 0x2  # of systemFlags: the crossRef of a domain, not of the schema or a DNS partition
 
 _ROLES: tuple[tuple[int, Role], ...] = (
@@ -89,13 +93,29 @@ def read_server(entry: Entry) -> Server:
 
 
 def read_database(entry: Entry) -> Database:
-    """A database; of 2010 and later the owner is the one that it was made on."""
-    owner = entry.text("msExchOwningServer")
-    if not owner:
+    """A database; of 2010 and later the owner is the one that it was made on, or none in an availability group."""
+    owner, group = entry.text("msExchOwningServer"), _availability_group(entry)
+    if not owner and not group:
         raise ValueError("no msExchOwningServer")
     public = entry.text("msExchHomePublicMDB")
-    public_store = dn.normalised(public) if public else ""
-    return Database(dn.normalised(entry.name()), _own_name(entry), dn.parse(owner)[0].value, public_store)
+    return Database(
+        dn.normalised(entry.name()),
+        _own_name(entry),
+        dn.parse(owner)[0].value if owner else "",
+        dn.normalised(public) if public else "",
+        group=group,
+    )
+
+
+def read_database_copy(entry: Entry) -> DatabaseCopy:
+    """A copy of a database (2010 on): an object below it, called like its server."""
+    server = entry.text("msExchHostServerLink")
+    preference = entry.number("msExchActivationPreference")
+    return DatabaseCopy(
+        dn.parent(entry.name()),
+        dn.parse(server)[0].value if server else _own_name(entry),
+        preference if preference > 0 else _LAST,
+    )
 
 
 def read_public_store(entry: Entry) -> PublicStore:
@@ -186,6 +206,13 @@ def version_of(number: int, serial: str) -> ServerVersion | None:
         return None
     major, minor, build = (int(part or 0) for part in found.groups())
     return ServerVersion(major, minor, build % _ADDED_TO_BUILD if major >= 8 else build)
+
+
+def _availability_group(entry: Entry) -> str:
+    """The name of a database's group; empty where its master is a server."""
+    master = entry.text("msExchMasterServerOrAvailabilityGroup")
+    steps = dn.parse(master) if master else ()
+    return steps[0].value if len(steps) > 1 and steps[1].is_called(_GROUPS) else ""
 
 
 def _own_name(entry: Entry) -> str:

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from exfront import limits
 from exfront.config.directory import DirectorySection
 from exfront.directory import exchange_objects as objects
+from exfront.directory.database_copies import with_copies
 from exfront.directory.entry import Entry
 from exfront.directory.filters import AnyOf, Equals, Filter, Search
 from exfront.directory.mail_bindings import STANDARD_PORTS, served
@@ -52,6 +53,7 @@ _KINDS = (
     _Kind("organisation", ("msExchOrganizationContainer",), ("objectClass",), objects.read_name),
     _Kind("servers", ("msExchExchangeServer",), objects.SERVER, objects.read_server),
     _Kind("databases", ("msExchPrivateMDB",), objects.DATABASE, objects.read_database),
+    _Kind("copies", ("msExchMDBCopy",), objects.DATABASE_COPY, objects.read_database_copy),
     _Kind("public_stores", ("msExchPublicMDB",), objects.PUBLIC_STORE, objects.read_public_store),
     _Kind("virtual_directories", ("msExchVirtualDirectory", "msExchProtocolCfgHTTPVirtualDirectory"),
           objects.VIRTUAL_DIRECTORY, objects.read_virtual_directory),
@@ -127,6 +129,7 @@ class TopologyReader:
         for kind in _KINDS:
             found[kind.name], unread = await self._objects(kind, base)
             broken += unread
+        found["databases"] = with_copies(found["databases"], found.pop("copies"))
         found["servers"], strange = served(found["servers"], found["mail_settings"], self.ports)
         if strange:
             self.log.warn(

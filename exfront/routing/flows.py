@@ -9,7 +9,15 @@ from exfront.because import Because
 from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import SERVER_TWICE, VERSION_UNKNOWN, Reason
-from exfront.routing import coexistence, exchange2003, home_server, owa2007, owa_redirect
+from exfront.routing import (
+    active_copy,
+    coexistence,
+    exchange2003,
+    exchange2013,
+    home_server,
+    owa2007,
+    owa_redirect,
+)
 from exfront.routing.back_end import located
 from exfront.routing.coexistence import Generation, Way
 from exfront.routing.other_generation import PERFORMED, STEP
@@ -19,16 +27,12 @@ from exfront.topology import Mailbox, Server
 _Flow = Callable[[Server, Facts, World], Decision]
 
 
-def _plain(home: Server, facts: Facts, world: World) -> Decision:
-    return home_server.decide(facts, world)
-
-
 # All other servers, and those without a version, are the plain flow's.
 _FLOWS: Mapping[Generation, _Flow] = {
     "2003": exchange2003.decide,
     "2007": owa2007.decide,
     "2010": owa2007.decide,
-    "2013": _plain,
+    "2013": exchange2013.decide,
 }
 
 
@@ -46,7 +50,7 @@ def _decide(facts: Facts, world: World) -> Decision:
     refused = switched_off(mailbox, facts)
     if refused is not None:
         return refused
-    home = world.topology.find(mailbox.home_server) if mailbox.home_server else None
+    home = active_copy.home(mailbox, world) if mailbox.home_server else None
     generation = coexistence.generation(home) if home is not None else None
     fault = None if home is None else _fault(home, world)
     if fault is not None:

@@ -36,8 +36,9 @@ class ConnectionKey(NamedTuple):
 
     `user` is the account's id; where exfront proves nobody, a digest of the credentials that pass through. `scheme` is
     ``basic``, ``none``, ``passed``, ``kept back`` for credentials that the back end must not see, ``context`` at a
-    second Client Access server, ``integrated`` where exfront itself has logged the connection on as the user, or, where
-    the client does so by a scheme that logs the connection on (Negotiate, NTLM), ``bound``.
+    second Client Access server, ``token`` at a server of 2013, ``integrated`` where exfront itself has logged the
+    connection on as the user, or, where the client does so by a scheme that logs the connection on (Negotiate, NTLM),
+    ``bound``.
     """
 
     server: str

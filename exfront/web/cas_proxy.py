@@ -176,11 +176,15 @@ def log_on_request(relay: Relay, target: bytes, fields: Headers, context: bytes)
 
 def serialized(account: Mailbox, name: str, groups: PackedSids) -> bytes:
     """The serialized context of an account. Raises `Refused` for one that has more groups than a token holds."""
-    members = (*_WELL_KNOWN, *map(Group, groups.texts()))
     try:
-        return write(SecurityContext(account.sid, name, "Basic", members))
+        return write(SecurityContext(account.sid, name, "Basic", memberships(groups)))
     except ValueError as why:
         raise Refused(CONTEXT_NOT_POSSIBLE, f"{why}: {account.dn}") from None
+
+
+def memberships(groups: PackedSids) -> tuple[Group, ...]:
+    """What a user belongs to: everybody's groups, and the directory's."""
+    return (*_WELL_KNOWN, *map(Group, groups.texts()))
 
 
 def logon_name(account: Mailbox, domain: str) -> str:

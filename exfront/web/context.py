@@ -15,6 +15,7 @@ from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
 from exfront.sessions import Session
 from exfront.steps import Steps
+from exfront.web.access_tokens import AccessTokens
 from exfront.web.back_end import BackEndConnection
 from exfront.web.basic_log_on import LogOns
 from exfront.web.cas_peer import CasPeer
@@ -38,10 +39,11 @@ def _no_tunnel(connection: BackEndConnection, record: SessionRecord, ended: Call
 
 @frozen
 class Cas:
-    """What exfront does as a Client Access server before others, and behind others."""
+    """What exfront does as a Client Access server: before others, behind others, and before mailbox servers of 2013."""
 
     proxy: CasProxy
     peer: CasPeer
+    tokens: AccessTokens
 
 
 @define(eq=False)

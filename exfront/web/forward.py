@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Factory
@@ -23,6 +23,7 @@ from exfront.reasons import (
     CSC_LOOP,
     FORM_REVOKED,
     NEXT_HOP_REFUSED,
+    TOKEN_REFUSED,
     Refused,
 )
 from exfront.web import challenges, headers, schemes
@@ -33,10 +34,11 @@ from exfront.web.body import RequestBody
 from exfront.web.cas_cookies import CasSession
 from exfront.web.cas_proxy import NEED_IDENTITY, log_on_refused
 from exfront.web.context import ClientContext
+from exfront.web.failover import UNAVAILABLE, Failover
 from exfront.web.form_sessions import FormUse
 from exfront.web.gathered import gather
 from exfront.web.proxy import Exchange
-from exfront.web.route import Route
+from exfront.web.route import Case, Route
 from exfront.web.routes import INTEGRATED, log_on, own_url, place_of, route_of
 from exfront.wire.http1.events import Length, RequestHead, ResponseHead
 from exfront.wire.http1.write import field_lines
@@ -60,8 +62,7 @@ class Forward:
     exchange: Exchange | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
     _kept: bool = field(default=False, init=False)  # the connection had served before
-    _moved: bool = field(default=False, init=False)  # the directory was asked once more
-    _failed_servers: frozenset[str] = field(default=frozenset(), init=False)
+    _failing: Failover | None = field(default=None, init=False)  # where it may go instead, as soon as that is asked
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _counted: Application | None = field(default=None, init=False)  # where this request is counted, until its end
     _held_body: bytes = field(default=b"", init=False, repr=False)
@@ -82,6 +83,12 @@ class Forward:
             self._dial()
         else:
             self._send(connection)
+
+    @property
+    def _failover(self) -> Failover:
+        if self._failing is None:
+            self._failing = Failover(self.context.steps, self.record)
+        return self._failing
 
     def _count(self) -> None:
         self._began = self._head_at = self.context.clock.seconds()
@@ -153,10 +160,9 @@ class Forward:
         """As after a 401 to Basic: one fresh look, and one more try where the mailbox is now (S-ROUTE-10)."""
         case = self.route.case
         self.context.forget_log_on()
-        if self._moved or case.mailbox is None:
+        if self._failover.moved or case.mailbox is None:
             return False
-        self._moved = True
-        relay = await self.context.steps.moved(self.record, case.facts, case.named)
+        relay = await self._failover.moved_to(case)
         if relay is not None:
             await self._retry(relay)
         return relay is not None
@@ -194,15 +200,26 @@ class Forward:
     def _elsewhere(self, refused: Refused) -> bool:
         """Whether the request goes to another server, as this one could not be reached: nothing of it was sent yet."""
         route = self.route
-        relay = self.context.steps.elsewhere(self.record, route.case.facts, route.relay, refused, self._failed_servers)
-        self._failed_servers |= {route.relay.server.name}
-        if relay is None or len(self._failed_servers) > limits.OTHER_SERVERS:
+        relay = self._failover.not_reached(route, refused)
+        if relay is None:
             return False
         assert self._counted is not None
         self._counted.failed(refused, self.context.clock.seconds())
+        self._counted = None
+        if relay.token and not route.case.token:
+            self._wait(self._retry(relay))
+            return True
         self.route = self.context.route = route_of(self.context, self.head, route.case, relay)
         self.start()
         return True
+
+    async def _case_for(self, relay: Relay) -> Case:
+        """The same case, for a server that wants to be told by a token who asks."""
+        case = self.route.case
+        account = case.identity.account
+        if not relay.token or case.token or account is None:
+            return case
+        return evolve(case, token=await self.context.cas.tokens.of(account))
 
     def _send(self, connection: BackEndConnection) -> None:
         self.exchange = exchange = Exchange(
@@ -272,16 +289,26 @@ class Forward:
             self.context.cas.proxy.take_cookies(session, head)
             head = headers.without_cookies(head)
         self._status, self._head_at = head.status, self.context.clock.seconds()
+        if self._failing is not None:
+            self._failing.answered(route, head.status)
         if head.status != _UNAUTHORIZED:
             if route.form is not None:
                 head = headers.not_stored(head)
-            return headers.to_client(head, route.urls) + route.case.cookie
+            return self._lines(head) + route.case.cookie
         authorization = self.head.get(b"authorization")
         challenges.note_refusal(record, route, authorization, head)
         head, own = challenges.for_client(head, route.case, self.context.settings.authentication.realm)
-        lines = headers.to_client(head, route.urls) + field_lines(own)
+        lines = self._lines(head) + field_lines(own)
         schemes.note(record, authorization, (*head.headers, *own))
         return lines + self._bound(head)
+
+    def _lines(self, head: ResponseHead) -> bytes:
+        """The field lines for the client; of the servers behind they tell only where that is wanted (S-HTTP-31)."""
+        route, diagnosis = self.route, self.context.settings.http.diagnosis
+        lines = headers.to_client(head, route.urls, diagnosis=diagnosis)
+        if diagnosis and route.relay.token:
+            lines += field_lines(self.context.cas.tokens.about_answer(route.relay, head.status))
+        return lines
 
     def _bound(self, head: ResponseHead) -> bytes:
         """A challenge that logs the connection on makes it this client connection's own (S-HTTP-33, S-HTTP-34)."""
@@ -294,32 +321,87 @@ class Forward:
     def reconsiders(self, head: ResponseHead) -> bool:
         """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
         route = self.route
+        if head.status == UNAVAILABLE:
+            return route.relay.token and self._not_here()
         if route.relay.proxy_url or head.status != _UNAUTHORIZED:
             return self._asked_who(head)
         if route.case.identity.account is None:
             return False
+        if route.relay.token:
+            return self._not_believed()
         if self._other_scheme(head):
             if self.body.empty:
                 self._wait(self._by_other_scheme())
             return self.body.empty
         self.context.forget_log_on()
-        if self._moved or not self.body.empty or route.case.mailbox is None:
+        if self._failover.moved or not self.body.empty or route.case.mailbox is None:
             return self._ends_form()
-        self._moved = True
-        self._wait(self._look_again())
+        self._wait(self._look_again(self._stands))
         return True
 
-    async def _look_again(self) -> None:
-        """One fresh look at the directory, and one more try where the mailbox is now; else the answer stands."""
-        exchange, route = self.exchange, self.route
+    async def _look_again(self, otherwise: Callable[[Exchange], Awaitable[None]]) -> None:
+        """One fresh look at the directory, and one more try where the mailbox is now."""
+        exchange = self.exchange
         assert exchange is not None
-        relay = await self.context.steps.moved(self.record, route.case.facts, route.case.named)
+        relay = await self._failover.moved_to(self.route.case)
         if relay is None:
-            if not self._ends_form():
-                exchange.go_on()
+            await otherwise(exchange)
         else:
+            self.context.forget_log_on()
             exchange.cancel()
             await self._retry(relay)
+
+    async def _stands(self, exchange: Exchange) -> None:
+        """The back end's answer stands."""
+        if not self._ends_form():
+            exchange.go_on()
+
+    # --- at a server of 2013
+
+    def _not_here(self) -> bool:
+        """A 503: the mailbox has moved, or the active copy of its database is elsewhere. What has a body is not said
+        twice, but the next request goes there."""
+        if self.body.empty and not self._failover.moved:
+            self._wait(self._look_again(self._by_another_copy))
+            return True
+        relay = self._failover.another_copy(self.route)
+        if relay is None:
+            return False
+        if self.body.empty:
+            self._wait(self._at_another_copy(relay))
+            return True
+        self._failover.remember(self.route, relay)
+        self.context.route = None
+        return False
+
+    async def _by_another_copy(self, exchange: Exchange) -> None:
+        relay = self._failover.another_copy(self.route)
+        if relay is None:
+            exchange.go_on()
+        else:
+            await self._at_another_copy(relay)
+
+    async def _at_another_copy(self, relay: Relay) -> None:
+        assert self.exchange is not None
+        self.exchange.cancel()
+        self.record.back_end = relay.server.name
+        await self._retry(relay, "another copy")
+
+    def _not_believed(self) -> bool:
+        """A 401 to a token is about us: no client can log on better. Perhaps the mailbox is elsewhere."""
+        if self.body.empty and not self._failover.moved:
+            self._wait(self._look_again(self._no_token))
+        else:
+            assert self.exchange is not None
+            self._refuse_token(self.exchange)
+        return True
+
+    async def _no_token(self, exchange: Exchange) -> None:
+        self._refuse_token(exchange)
+
+    def _refuse_token(self, exchange: Exchange) -> None:
+        self.record.back_end_status = _STATUSES[_UNAUTHORIZED]
+        exchange.fail(TOKEN_REFUSED, f"server={self.route.relay.server.name}")
 
     def _ends_form(self) -> bool:
         """Whether a log-on by form was refused by the back end: it is over, and the user asked again (S-HTTP-37)."""
@@ -338,10 +420,10 @@ class Forward:
         self.context.pool.leave(form.logon.account_id)
         return Refused(FORM_REVOKED)
 
-    async def _retry(self, relay: Relay) -> None:
+    async def _retry(self, relay: Relay, detail: str = "moved") -> None:
         """On another connection, once more. Here and not in `start`: whoever leaves now cancels what runs."""
-        self.record.detail = "moved"
-        self.route = route_of(self.context, self.head, self.route.case, relay)
+        self.record.detail = detail
+        self.route = route_of(self.context, self.head, await self._case_for(relay), relay)
         await self._again()
 
     async def _again(self) -> None:

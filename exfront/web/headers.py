@@ -21,7 +21,8 @@ PSEUDONYM = b"exfront"
 # S-HTTP-18. CVE-2021-26855 and CVE-2022-41080 (X-BE*, X-AnonResource*, X-OWA-Proxy*), CVE-2016-5385 (Proxy), KB327800.
 _UNTRUSTED = re.compile(
     rb"x-commonaccesstoken|x-be.*|x-anonresource.*|x-targetserver|x-target.*be.*|x-fe.*|x-isfromcafe"
-    rb"|x-sourcecafeserver|x-owa-proxy.*|x-backend-diag-.*|x-msexchangeactivityctx|x-ms-edgeip|x-rps-cat"
+    rb"|x-sourcecafeserver|x-owa-proxy.*|x-backend.*|x-msexchangeactivityctx|x-ms-edgeip|x-rps-cat"
+    rb"|return-client-request-id"
     rb"|msexchproxy.*|msexchlogon.*|x-ms-forwarded-client-ip|x-ms-proxy|x-ms-endpoint-absolute-path|x-ms-exchange-.*"
     rb"|front-end-https|x-forwarded-.*|forwarded|x-real-ip|x-original-url|x-rewrite-url|x-http-method-override"
     rb"|proxy|ssl_client.*|x-arr-.*|x-exfront.*",
@@ -194,8 +195,11 @@ class BackEndUrls:
         return frozenset((host + port).encode("utf-8") for host in hosts for port in ports)
 
 
-def to_client(head: ResponseHead, urls: BackEndUrls) -> bytes:
-    """The field lines of a back end's response for the client, without those of its framing."""
+def to_client(head: ResponseHead, urls: BackEndUrls, *, diagnosis: bool = False) -> bytes:
+    """The field lines of a back end's response for the client, without those of its framing.
+
+    With `diagnosis` those that tell of the back end pass too.
+    """
     kept: list[bytes] = []
     connection: list[bytes] = []
     for line in head.lines:
@@ -204,6 +208,8 @@ def to_client(head: ResponseHead, urls: BackEndUrls) -> bytes:
             kept.append(line.octets)
         elif name in _EDITED:
             kept.append(_edited(line, head, urls))
+        elif diagnosis and name in _TELLING:
+            kept.append(line.octets)
         elif name == b"connection" and line.value.lower() not in _OPTIONS:
             connection.append(line.value)
     named = frozenset(tokens(connection)) - PROTECTED - _OPTIONS if connection else None

@@ -34,7 +34,7 @@ _CONTINUE = 100
 _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL = 200
 _FIRST_ERROR = 400
-_RECONSIDERED = frozenset({241, 401, 441})  # not to be passed on without a second look
+_RECONSIDERED = frozenset({241, 401, 441, 503})  # not to be passed on without a second look
 
 
 @frozen
@@ -61,7 +61,7 @@ class Caller(Protocol):
         ...
 
     def reconsiders(self, head: ResponseHead) -> bool:
-        """Whether this head of a 401, 441 or 241 is not to be passed on yet, or not at all.
+        """Whether this head of a 401, 441, 241 or 503 is not to be passed on yet, or not at all.
 
         `go_on`, `take_back`, or the exchange's end follows.
         """

@@ -316,6 +316,7 @@ class Request:
             self.head.query,
             named.dropped,
             passed.cookie if use is None else use.line,
+            await self._token(decision, identity),
             use,
             cas_peer.own_path(directory) if inner else b"",
         )
@@ -329,6 +330,12 @@ class Request:
         url = anchors.by_url(directory, segments, self.head.query)
         fields = await anchors.by_fields(directory, self.head, steps, record)
         return await anchors.agreeing(url, fields, steps, record)
+
+    async def _token(self, relay: Relay, identity: Identity) -> bytes:
+        """What tells a server of 2013 who asks; nothing for all others. Raises `Refused`."""
+        if not relay.token or identity.account is None:
+            return b""
+        return await self.context.cas.tokens.of(identity.account)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         named = self.context.named_by_peer(self.head.headers)

@@ -15,6 +15,7 @@ from exfront.facts import Facts, Identity, World
 from exfront.interfaces import IDirectory
 from exfront.names import LookupKey, decode
 from exfront.topology import Mailbox
+from exfront.web.access_tokens import PROXY_URI
 from exfront.web.back_end import ConnectionKey
 from exfront.web.form_sessions import FormUse
 from exfront.web.headers import BackEndUrls, ClientFacts
@@ -32,8 +33,8 @@ class Case:
 
     `segments` are those of the path that decided. `named` are the keys that `facts.mailbox` was found by, if it is not
     the user's own; `query` decided too, where the application looks at it; `dropped` are fields of the request that
-    name another mailbox. `cookie` is a line for the answers, but for a 401. `path`, where it is not empty, takes the
-    place of the request's own.
+    name another mailbox. `cookie` is a line for the answers, but for a 401. `token` tells a server of 2013 who asks.
+    `path`, where it is not empty, takes the place of the request's own.
     """
 
     client: ClientFacts
@@ -46,6 +47,7 @@ class Case:
     query: bytes | None = None
     dropped: frozenset[bytes] = frozenset()
     cookie: bytes = field(default=b"", repr=False)
+    token: bytes = field(default=b"", repr=False)
     form: FormUse | None = None
     path: bytes = b""
 
@@ -65,7 +67,8 @@ class Route:
     """`until` is when the log-on must be proven again, in seconds of the clock.
 
     `section` is the head for the back end behind its first line, `key` says on which connections it may go,
-    `application` where it is counted. `path` is as of the `Case`.
+    `application` where it is counted. `path` is as of the `Case`. With `proxy_uri` the server is told the URL that the client asked for, of which
+    this is the part before the path.
     """
 
     fields: RequestFields
@@ -80,6 +83,7 @@ class Route:
     section: bytes = field(repr=False)
     urls: BackEndUrls
     path: bytes = b""
+    proxy_uri: bytes = b""
     decision: str = field(default="Relay", init=False)  # as logs show it, and the user, and the mailbox
     form: FormUse | None = field(init=False)
     user: str = field(init=False)
@@ -120,7 +124,8 @@ class Route:
             target = self.path if head.query is None else b"%b?%b" % (self.path, head.query)
         elif not target.startswith(b"/"):  # the absolute form
             target = head.path if head.query is None else b"%b?%b" % (head.path, head.query)
-        return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, self.section)  # both are as the grammar read them
+        told = b"%b: %b%b\r\n" % (PROXY_URI, self.proxy_uri, target) if self.proxy_uri else b""
+        return b"%b %b HTTP/1.1\r\n%b%b" % (head.method, target, told, self.section)  # all as the grammar read them
 
     def _is_out(self) -> bool:
         """Whether another server is to be chosen."""

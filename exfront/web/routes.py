@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exfront import limits
 from exfront.auth.next_hop import Place, login_name, ntlm_name
 from exfront.decision import Relay
 from exfront.facts import PROXY_LOG_ON, Identity
@@ -22,7 +23,7 @@ from exfront.web.route import Case, Route
 from exfront.web.rpc import CHANNELS
 from exfront.web.virtual_sites import VirtualDirectory
 from exfront.wire import basic
-from exfront.wire.http1.events import RequestHead
+from exfront.wire.http1.events import Headers, RequestHead
 from exfront.wire.http1.write import request_section
 
 INTEGRATED = "integrated"
@@ -32,7 +33,7 @@ _SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the co
 def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay) -> Route:
     """The route of `head` and of all requests like it on this client connection. Raises `Refused`."""
     directory, client = case.directory, case.client
-    account = _told_of(case) if relay.proxy_url else None
+    account = _told_of(case) if relay.proves else None
     integrated = _integrated(context, case, relay)
     authorization = None if integrated else _authorization(head, case, relay)
     upgrade = directory.section.websocket and headers.asks_for_web_socket(head)
@@ -40,18 +41,13 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
     destination = _place(relay, host) if directory.application.plain_destination else b""
     removed = context.published.removed | case.dropped
     lines = headers.to_back_end(head, host, client, authorization, removed, upgrade=upgrade, destination=destination)
-    if account is None:
-        lines += identity_fields(case.identity, directory.section, relay)
-    else:
-        proxy = context.cas.proxy
-        lines = with_cookies(lines, proxy.session(account, relay), head.path)
-        lines += proxy.fields(account, relay, own_url(case))
+    lines = _with_identity(context, lines, head, case, relay, account)
     return Route(
         fields=head.fields,
         method=head.method,
         authority=head.authority,
         case=case,
-        until=_until(context, case, proxied=account is not None),
+        until=_until(context, case, relay),
         relay=relay,
         application=context.steps.back_ends.application(
             relay.server.name, "http", directory.application.name, port=relay.service.port
@@ -60,8 +56,24 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
         terms=_terms(context, head, directory, upgrade),
         section=request_section(lines, head.framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
-        path=case.path if account is None else _proxied_path(head, case, relay),
+        path=_proxied_path(head, case, relay) if relay.proxy_url else case.path,
+        proxy_uri=case.site.url(client.secure) if relay.token else b"",
     )
+
+
+def _with_identity(
+    context: ClientContext, lines: Headers, head: RequestHead, case: Case, relay: Relay, account: Mailbox | None
+) -> Headers:
+    """The fields of a request, and those that tell the server who asks, where it is told by fields of ours."""
+    if account is None:
+        return lines + identity_fields(case.identity, case.directory.section, relay)
+    if relay.token:
+        assert relay.service.tls == "implicit" and case.token  # S-ROUTE-8: never in clear
+        port = 0 if case.client.proxied else context.session.port
+        return lines + context.cas.tokens.fields(case.token, relay, case.client.address, port)
+    proxy = context.cas.proxy
+    lines = with_cookies(lines, proxy.session(account, relay), head.path)
+    return lines + proxy.fields(account, relay, own_url(case))
 
 
 def _proxied_path(head: RequestHead, case: Case, relay: Relay) -> bytes:
@@ -75,7 +87,7 @@ def own_url(case: Case) -> bytes:
 
 
 def _told_of(case: Case) -> Mailbox:
-    """Whom a second Client Access server is told of. Raises `Refused` where nobody is proven."""
+    """Whom a second Client Access server, or a server of 2013, is told of. Raises `Refused` where nobody is proven."""
     if case.identity.account is None:
         raise Refused(CONTEXT_NOT_POSSIBLE, "the virtual directory asks nobody who he is")
     return case.identity.account
@@ -86,19 +98,20 @@ def _place(relay: Relay, host: bytes) -> bytes:
     return (b"http://" if relay.service.tls == "none" else b"https://") + host
 
 
-def _until(context: ClientContext, case: Case, *, proxied: bool) -> float:
+def _until(context: ClientContext, case: Case, relay: Relay) -> float:
     """How long the route may serve, in seconds of the clock; never, where cookies or contexts of Client Access servers
     come and go."""
-    if proxied or case.identity.proof == PROXY_LOG_ON:
+    if relay.proxy_url or case.identity.proof == PROXY_LOG_ON:
         return float("-inf")
+    proven = context.log_ons.until if case.identity.account is not None else float("inf")
     if case.form is not None:
-        return case.form.until
-    return context.log_ons.until if case.identity.account is not None else float("inf")
+        proven = case.form.until
+    return min(proven, context.clock.seconds() + limits.ACCESS_TOKEN_TIME) if relay.token else proven
 
 
 def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirectory, upgrade: bool) -> Terms:
-    limits = context.settings.limits
-    seconds = directory.section.answer_time or directory.application.answer_time or limits.http_answer_time
+    seconds = directory.section.answer_time or directory.application.answer_time
+    seconds = seconds or context.settings.limits.http_answer_time
     alone = upgrade or (directory.application.query == "rpc" and head.method in CHANNELS)
     return Terms(head.method, head.framing, head.expect_continue, seconds, upgrade, alone)
 
@@ -109,8 +122,8 @@ def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:
     Whom a certificate has proven has no password, and what else he says is not proven.
     """
     identity = case.identity
-    if relay.proxy_url:
-        return None  # the context tells it, and no password goes there
+    if relay.proves:
+        return None  # the context or the token tells it, and no password goes there
     if identity.proof == PROXY_LOG_ON:
         if case.directory.section.identity != "header":
             raise Refused(IDENTITY_NOT_ALLOWED, 'a proxied user has no password, and identity is not "header"')
@@ -166,8 +179,8 @@ def _key(
     user, scheme = _user(identity, authorization)
     if integrated:
         scheme = INTEGRATED
-    elif relay.proxy_url:
-        scheme = "context"
+    elif relay.proves:
+        scheme = "token" if relay.token else "context"
     if scheme == "none" and head.get(b"authorization") is not None:
         scheme = "kept back"  # says that he is somebody: not the one whom the connection is logged on as (S-HTTP-34)
     return ConnectionKey(relay.server.name, relay.service.port, relay.service.tls, user, scheme)

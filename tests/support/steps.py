@@ -22,6 +22,7 @@ from exfront.secret import Secret
 from exfront.sessions import Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Mailbox, Protocol, Server, Service, Topology
+from exfront.web.access_tokens import AccessTokens
 from exfront.web.cas_peer import CasPeer
 from exfront.web.cas_proxy import CasProxy
 from exfront.web.context import Cas
@@ -119,7 +120,8 @@ class SmallWorld:
             self.directory.netbios_domain,
             self.secret,
         )
-        self.cas = Cas(proxy, CasPeer(CasPeers(self.proxy, self.secret), Contexts(self.clock.seconds)))
+        tokens = AccessTokens(self.proxy, self.token_groups, self.directory.netbios_domain, self.secret)
+        self.cas = Cas(proxy, CasPeer(CasPeers(self.proxy, self.secret), Contexts(self.clock.seconds)), tokens)
 
     async def token_groups(self, account: Mailbox) -> PackedSids:
         """As the directory has them."""
