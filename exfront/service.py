@@ -195,6 +195,7 @@ def _policy(settings: Settings) -> Policy:
         block_legacy=settings.http.block_legacy_mailboxes,
         proves=settings.proxy.proves,
         front_end=settings.exchange.front_end,
+        active_servers={name.lower(): server for name, server in settings.exchange.active_servers.items()},
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from exfront import limits
 from exfront.config.check_listeners import check_listeners
 from exfront.config.check_mail import check_mail
-from exfront.config.check_names import is_distinguished_name, is_dns_domain
+from exfront.config.check_names import each_once, is_distinguished_name, is_dns_domain, is_host
 from exfront.config.check_proxy import check_proxy
 from exfront.config.check_servers import check_servers
 from exfront.config.check_sites import check_virtual_sites
@@ -139,6 +139,15 @@ def _forms(settings: Settings, findings: Findings) -> None:
             findings.error(("forms", "basic_agents", index), f"found {quoted(word)}", allowed)
 
 
+def _active_servers(settings: Settings, findings: Findings) -> None:
+    here: KeyPath = ("exchange", "active_servers")
+    active = settings.exchange.active_servers
+    each_once([((*here, name), name) for name in active], "database or availability group", findings)
+    for name, server in active.items():
+        if not is_host(server):
+            findings.error((*here, name), f"found {quoted(server)}", "the name of a server, like CHICAGO")
+
+
 def _control(settings: Settings, findings: Findings) -> None:
     if settings.control.allow_root:
         findings.warn(("control", "allow_root"), "the process may keep running as root")
@@ -169,6 +178,7 @@ _RULES: tuple[Callable[[Settings, Findings], None], ...] = (
     check_mail,
     _authentication,
     _forms,
+    _active_servers,
     _control,
     _process,
 )

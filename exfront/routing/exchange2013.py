@@ -15,7 +15,7 @@ from attrs import evolve
 from exfront.because import Because
 from exfront.decision import Decision, Refuse, Relay
 from exfront.facts import Facts, World
-from exfront.reasons import DATABASE_DOWN, PROXY_NOT_POSSIBLE, TOKEN_IN_CLEAR
+from exfront.reasons import DATABASE_DOWN, LOOP, PROXY_NOT_POSSIBLE, TOKEN_IN_CLEAR
 from exfront.routing.active_copy import holders
 from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable
 from exfront.routing.client_access import leads_back
@@ -23,6 +23,7 @@ from exfront.topology import Server
 
 _STEP_1, _STEP_2 = "2013 step 1", "2013 step 2"
 _MAJOR = 15
+_LEADS_BACK = "leads back here"
 
 
 class _Copy(NamedTuple):
@@ -38,15 +39,17 @@ def decide(home: Server, facts: Facts, world: World) -> Decision:
     assert mailbox is not None
     why: Why = (*located(mailbox), Because("anchor mailbox", (_STEP_1, mailbox.shown, mailbox.database)))
     copies: list[_Copy] = []
+    faults: set[str] = set()
     for name, because in holders(mailbox, world):
         server, fault = _usable(name, world)
         if server is None:
             why = (*why, Because("left out", (_STEP_1, name, fault)))
+            faults.add(fault)
         else:
             copies.append(_Copy(server, because))
-    if not copies:
-        return unknown(mailbox.home_server, why)
-    return _to_active(copies, facts, world, why)
+    if copies:
+        return _to_active(copies, facts, world, why)
+    return Refuse(LOOP, f"server={home.name}", why) if faults == {_LEADS_BACK} else unknown(mailbox.home_server, why)
 
 
 def _to_active(copies: Sequence[_Copy], facts: Facts, world: World, why: Why) -> Decision:
@@ -74,7 +77,7 @@ def _usable(name: str, world: World) -> tuple[Server | None, str]:
     if server is None:
         return None, "not below an allowed suffix"
     if not server.listed and leads_back(server.host, world):
-        return None, "leads back here"
+        return None, _LEADS_BACK
     return server, ""
 
 

@@ -18,7 +18,7 @@ from exfront.routing import (
     owa2007,
     owa_redirect,
 )
-from exfront.routing.back_end import located
+from exfront.routing.back_end import located, unknown
 from exfront.routing.coexistence import Generation, Way
 from exfront.routing.other_generation import PERFORMED, STEP
 from exfront.routing.switches import switched_off
@@ -51,6 +51,8 @@ def _decide(facts: Facts, world: World) -> Decision:
     if refused is not None:
         return refused
     home = active_copy.home(mailbox, world) if mailbox.home_server else None
+    if home is None and world.topology.database(mailbox.database) is not None:
+        return unknown(mailbox.home_server, located(mailbox))  # a server of Exchange, and not to be guessed
     generation = coexistence.generation(home) if home is not None else None
     fault = None if home is None else _fault(home, world)
     if fault is not None:

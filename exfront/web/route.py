@@ -67,8 +67,8 @@ class Route:
     """`until` is when the log-on must be proven again, in seconds of the clock.
 
     `section` is the head for the back end behind its first line, `key` says on which connections it may go,
-    `application` where it is counted. `path` is as of the `Case`. With `proxy_uri` the server is told the URL that the client asked for, of which
-    this is the part before the path.
+    `application` where it is counted. `path` is as of the `Case`. With `proxy_uri` the server is told the URL that the
+    client asked for, of which this is the part before the path.
     """
 
     fields: RequestFields

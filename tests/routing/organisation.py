@@ -62,7 +62,8 @@ def topology(*, links: bool = True) -> Topology:
 
 def world(front_end: FrontEnd = "any", **more: Any) -> World:
     """As exfront in Illinois sees it."""
-    policy = Policy((DOMAIN,), (DOMAIN,), frozenset({f"mail.{DOMAIN}"}), front_end=front_end)
+    names = frozenset({f"mail.{DOMAIN}"})
+    policy = Policy((DOMAIN,), (DOMAIN,), names, proves=True, front_end=front_end)
     return World(**{"topology": topology(), "policy": policy, "site": OWN, **more})
 
 
