@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 
 SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules samba-common-bin \
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
-	litmus curl openssl isync libsasl2-modules fetchmail mutt procps systemd
+	litmus curl openssl isync libsasl2-modules fetchmail getmail6 mutt procps systemd
 
 SOAK_SERVERS = chromium chromium-driver sogo sogo-activesync postgresql
 

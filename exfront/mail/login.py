@@ -159,7 +159,7 @@ Action = Send | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
 _BY_CERTIFICATE: tuple[Mechanism, ...] = ("EXTERNAL",)
 _BY_PASSWORD: tuple[Mechanism, ...] = ("PLAIN", "LOGIN")
 # For a token that was refused by somebody who had no words for it (RFC 7628 section 3.2.2)
-_TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token","schemes":"bearer"}')
+_TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token"}')
 
 
 @frozen

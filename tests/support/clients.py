@@ -20,7 +20,10 @@ from tests.support.process import Address, program
 
 PATIENCE = 20.0  # seconds for one answer
 
-_PACKAGES = {"curl": "curl", "mbsync": "isync", "fetchmail": "fetchmail"}
+_PACKAGES = {
+    "curl": "curl", "mbsync": "isync", "fetchmail": "fetchmail", "getmail": "getmail6", "mutt": "mutt",
+    "openssl": "openssl",
+}  # fmt: skip
 
 
 def run(*argv: str, environment: Mapping[str, str] | None = None, seconds: float = 60.0) -> Result:
@@ -113,6 +116,12 @@ class Conversation:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def wrap(self, context: ssl.SSLContext, name: str) -> None:
+        """Go on inside TLS, with a server that has a certificate for `name`."""
+        self._file.close()
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+        self._file = self.socket.makefile("rb")
 
     def close(self) -> None:
         """Both ways."""

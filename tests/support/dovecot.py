@@ -39,7 +39,7 @@ class Dovecot:
 
     `certificate` is a PEM file with key and chain. Ports: `imap`, `imaps`, `pop3`, `pop3s`; with `trusting` the same
     behind a PROXY header: `proxied`, by those names. A `trusting` server believes everybody on this machine who tells
-    the address of a client.
+    the address of a client. With `token_key` it takes the tokens of `tests.support.tokens.token` that are signed so.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Dovecot:
         users: Iterable[MailUser],
         trusting: bool = False,
         master: Master | None = None,
+        token_key: bytes = b"",
     ) -> None:
         self.server = server
         self.address = address
@@ -58,6 +59,7 @@ class Dovecot:
         self.imap, self.imaps, self.pop3, self.pop3s = (free_port(address) for _ in range(4))
         self.proxied = {name: free_port(address) for name in ("imap", "imaps", "pop3", "pop3s")} if trusting else {}
         self.master = master
+        self.token_key = token_key
         self.log = folder / "dovecot.log"
         _write_mailboxes(folder, server, users)
         configuration = folder / "dovecot.conf"
@@ -164,6 +166,21 @@ def _master(dovecot: Dovecot) -> str:
     )
 
 
+def _tokens(dovecot: Dovecot) -> str:
+    """JSON Web Tokens (RFC 7519) that name a user, checked by Dovecot itself."""
+    if not dovecot.token_key:
+        return ""
+    keys = dovecot.folder / "keys" / "default" / "HS256"
+    keys.mkdir(parents=True)
+    (keys / "default").write_text(base64.b64encode(dovecot.token_key).decode())
+    settings = dovecot.folder / "oauth2.conf"
+    settings.write_text(
+        f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={dovecot.folder}/keys/\n"
+        "username_attribute = sub\n"
+    )
+    return f"passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {settings}\n}}\n"
+
+
 def _configuration(dovecot: Dovecot, certificate: Path) -> str:
     folder = dovecot.folder
     return f"""
@@ -177,7 +194,7 @@ ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{certificate}
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login{" xoauth2 oauthbearer" if dovecot.token_key else ""}
 auth_username_chars =
 auth_username_format = %Lu
 auth_failure_delay = 0 secs
@@ -187,6 +204,7 @@ mail_max_userip_connections = 500
 {_users()}
 {_trust(dovecot)}
 {_master(dovecot)}
+{_tokens(dovecot)}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwd
