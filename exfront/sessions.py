@@ -154,7 +154,9 @@ class SessionTable:
 
         Raises `Refused` when it has as many connections as it may have (S-OPS-4).
         """
-        self.enter(address)
+        if not self._stands_for_many(address):
+            self._check_network(network_of(address))
+        self._per_network[network_of(address)] += 1
         self.leave(session.address)
         session.address, session.port = address, port
         session.client = session.record.client = _client(address, port)

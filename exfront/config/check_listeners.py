@@ -50,11 +50,11 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
 
 
 def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
-    for key in ("trusted_proxies", "strict_hosts"):
-        if getattr(listener, key) and listener.protocol != "http":
-            findings.error(
-                (*here, key), f"{listener.protocol} has none", 'protocol = "http"', also=((*here, "protocol"),)
-            )
+    also: tuple[KeyPath, ...] = ((*here, "protocol"),)
+    if listener.strict_hosts and listener.protocol != "http":
+        findings.error((*here, "strict_hosts"), f"{listener.protocol} has none", 'protocol = "http"', also=also)
+    if listener.trusted_proxies and listener.protocol == "auth_http":
+        findings.error((*here, "trusted_proxies"), "auth_http has askers", "another protocol", also=also)
     if listener.client_ca_file is not None and (listener.tls == "none" or listener.protocol == "auth_http"):
         path, tls = (*here, "client_ca_file"), ((*here, "tls"),)
         findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)

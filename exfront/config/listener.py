@@ -26,7 +26,7 @@ class ListenerSection:
     tls: Literal["none", "starttls", "implicit"] = "none"
     allow_plaintext: bool = False  # passwords without TLS
     name: str = ""
-    trusted_proxies: tuple[Network, ...] = ()  # http: who may tell the client's address
+    trusted_proxies: tuple[Network, ...] = ()  # who may tell the client's address
     strict_hosts: bool = False  # http: refuse host names that no site lists
     askers: tuple[Network, ...] = LOOPBACK  # auth_http: the addresses of nginx
     key_file: Path | None = None  # auth_http: a secret that nginx says

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from exfront import limits
 from exfront.mail.login import (
+    Heard,
     Leave,
     LogOn,
     Offer,
@@ -23,6 +24,7 @@ from exfront.mail.login import (
 from exfront.mail.sasl import Authenticating
 from exfront.reasons import Reason
 from exfront.secret import Secret
+from exfront.wire.client_facts import BadFacts, read_id_facts
 from exfront.wire.imap4_commands import (
     Argument,
     Atom,
@@ -122,11 +124,12 @@ class Imap4Speaker:
         return Leave(b"* BYE Logging out.\r\n%b OK LOGOUT completed.\r\n" % tag)
 
     def _id(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
+        answer = b'* ID ("name" "exfront")\r\n%b OK ID completed.\r\n' % tag
         try:
-            read_id(arguments)
-        except BadId as why:
+            pairs = read_id(arguments)
+            return Heard(answer, read_id_facts(pairs)) if offer.believes else Tell(answer)
+        except (BadId, BadFacts) as why:
             return _bad(tag, str(why))
-        return Tell(b'* ID ("name" "exfront")\r\n%b OK ID completed.\r\n' % tag)
 
     def _starttls(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
         return _bad(tag, _NOT_VALID) if arguments else Secure(tag)

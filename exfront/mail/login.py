@@ -25,6 +25,7 @@ from exfront.reasons import (
     Reason,
 )
 from exfront.secret import Secret
+from exfront.wire.client_facts import Told
 from exfront.wire.imap4_referral import Referral
 from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism
 
@@ -36,6 +37,14 @@ class Tell:
     """A question that is answered at once: NOOP, CAPABILITY, ID."""
 
     answer: bytes
+
+
+@frozen
+class Heard:
+    """A peer that is trusted with it tells of its client, and is answered."""
+
+    answer: bytes
+    told: Told
 
 
 @frozen
@@ -93,7 +102,7 @@ class Senseless:
     text: str
 
 
-Request = Tell | Ask | Leave | Secure | LogOn | Unsafe | Wrong | Senseless
+Request = Tell | Heard | Ask | Leave | Secure | LogOn | Unsafe | Wrong | Senseless
 
 # --- what is to be done
 
@@ -103,6 +112,13 @@ class Send:
     """Write to the client."""
 
     data: bytes
+
+
+@frozen
+class Believe:
+    """The client is who its proxy tells."""
+
+    told: Told
 
 
 @frozen
@@ -152,7 +168,7 @@ class Close:
     reason: Reason | None = None
 
 
-Action = Send | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
+Action = Send | Believe | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
 
 # --- what the speaker and the results hold
 
@@ -167,7 +183,8 @@ class Offer:
     """What this connection offers now: TLS is up, may be begun, and whether a password may be said.
 
     `certificate`: the client has shown one. `tokens` are the mechanisms for tokens that all back ends offer, `shared`
-    is what they have in common, `hidden` what is not shown to clients, in capital letters.
+    is what they have in common, `hidden` what is not shown to clients, in capital letters. `believes`: the peer is a
+    proxy that is trusted with what it tells of its client.
     """
 
     secure: bool
@@ -177,6 +194,7 @@ class Offer:
     tokens: tuple[Mechanism, ...] = ()
     shared: Shared = NOTHING_SHARED
     hidden: frozenset[bytes] = frozenset()
+    believes: bool = False
 
     @property
     def passwords(self) -> bool:
@@ -314,6 +332,8 @@ class Login(Generic[Event]):
         match request:
             case Tell(answer):
                 return [Send(answer)]
+            case Heard(answer, told):
+                return [Send(answer), Believe(told)]
             case Ask(prompt):
                 return [Prompt(prompt)]
             case Leave(answer):

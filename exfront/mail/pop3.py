@@ -10,6 +10,7 @@ from attrs import evolve
 
 from exfront import limits
 from exfront.mail.login import (
+    Heard,
     Leave,
     LogOn,
     Offer,
@@ -25,6 +26,7 @@ from exfront.mail.login import (
 from exfront.mail.sasl import Authenticating
 from exfront.reasons import Reason
 from exfront.secret import Secret
+from exfront.wire.client_facts import BadFacts, read_xclient
 from exfront.wire.pop3 import BadCommand, Broken, Command, Event, SaslResponse
 
 _NONE = b""  # POP3 has no tags: an answer belongs to the command before it
@@ -66,7 +68,7 @@ class Pop3Speaker:
 
     def greeting(self, offer: Offer) -> bytes:
         """The first line; no version, no host name, no time stamp, as APOP is not offered."""
-        return b"+OK exfront ready.\r\n"
+        return b"+OK [XCLIENT] exfront ready.\r\n" if offer.believes else b"+OK exfront ready.\r\n"
 
     def begin_tls(self, mark: bytes) -> bytes:
         """Go ahead with TLS."""
@@ -105,6 +107,15 @@ class Pop3Speaker:
 
     def _quit(self, argument: bytes, offer: Offer) -> Request:
         return _NOT_VALID if argument else Leave(b"+OK Logging out.\r\n")
+
+    def _xclient(self, argument: bytes, offer: Offer) -> Request:
+        """Dovecot's; nobody else hears of it."""
+        if not offer.believes:
+            return _UNKNOWN
+        try:
+            return Heard(b"+OK Updated.\r\n", read_xclient(argument))
+        except BadFacts as why:
+            return _bad(str(why))
 
     def _stls(self, argument: bytes, offer: Offer) -> Request:
         return _NOT_VALID if argument else Secure(_NONE)
@@ -151,6 +162,7 @@ class Pop3Speaker:
         b"NOOP": _noop,
         b"QUIT": _quit,
         b"STLS": _stls,
+        b"XCLIENT": _xclient,
         b"USER": _user,
         b"PASS": _pass,
         b"AUTH": _auth,

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from exfront import limits
 from exfront.auth.client_certificate import ClientCertificate, read_certificate
 from exfront.backends.certificate import told
+from exfront.config.kinds import within
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.mail import MailSection
@@ -34,6 +35,7 @@ from exfront.mail.log_on import Entered, Way
 from exfront.mail.login import (
     Action,
     Authenticate,
+    Believe,
     Close,
     Join,
     Login,
@@ -62,6 +64,7 @@ from exfront.reasons import (
 )
 from exfront.sessions import Session
 from exfront.steps import Steps
+from exfront.wire.client_facts import Told
 
 _AS_USUAL = MailSection()
 _TLS_RECORD = b"\x16"  # RFC 8446 section 5.1: a handshake begins so, and no command does
@@ -103,7 +106,9 @@ class MailProtocol(Protocol):
         self._asks_for_certificate = listener.client_ca_file is not None
         self._certificate: ClientCertificate | None = None
         starttls = listener.tls == "starttls" and tls is not None and not session.secure
-        offer = Offer(session.secure, starttls, listener.allow_plaintext)
+        self._peer = (session.address, session.port)
+        believes = within(session.address, listener.trusted_proxies)
+        offer = Offer(session.secure, starttls, listener.allow_plaintext, believes=believes)
         self._login: Login[Any] = Login(kind.new_speaker(), promised(offer, kind.protocol, steps, mail))
         self._reader = kind.new_reader()
         self._under_way: Deferred[None] | None = None
@@ -215,6 +220,8 @@ class MailProtocol(Protocol):
             match action:
                 case Send(data):
                     self._client.write(data)
+                case Believe(told):
+                    self._believe(told)
                 case Prompt(data):
                     self._client.write(data)
                     self._reader.expect_response()
@@ -229,7 +236,23 @@ class MailProtocol(Protocol):
                 case Close(reason):
                     self._close(reason)
 
+    def _believe(self, told: Told) -> None:
+        """The client is who its proxy tells, for logs, limits and the back end (S-MAIL-16)."""
+        session = self._session
+        if told.hops_left is not None:
+            session.hops_left = min(told.hops_left, limits.MAIL_HOPS)
+        if told.address is None:
+            return
+        try:
+            self._way.steps.sessions.readdress(session, told.address, told.port or 0)
+        except Refused as refused:
+            self._journal.note(refused)
+            self._perform(self._login.stop(refused.reason))
+
     def _start_tls(self) -> None:
+        if self._login.offer.believes:  # S-MAIL-1: what was told in the clear is void
+            self._session.hops_left = limits.MAIL_HOPS
+            self._way.steps.sessions.readdress(self._session, *self._peer)
         self._reader = self._kind.new_reader()
         self._handshaking = True
         self._timers.later("handshake", self._settings.tls_handshake_time, self._handshake_too_slow)

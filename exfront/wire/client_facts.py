@@ -33,11 +33,10 @@ class ClientFacts:
 
 @frozen
 class Told:
-    """What a peer tells of its client; None for what it does not mention."""
+    """What a peer tells of its client; None for what it does not mention. Its session id is its own log's business."""
 
     address: str | None = None
     port: int | None = None
-    session: str | None = None
     hops_left: int | None = None
 
 
@@ -80,7 +79,6 @@ def _bare(address: str) -> str:
 
 
 _NUMBER = re.compile(rb"[0-9]{1,5}")
-_SESSION = re.compile(rb"[!#-\[\]-~]{1,64}")
 
 
 def _read_address(told: Told, value: bytes) -> Told:
@@ -94,12 +92,6 @@ def _read_address(told: Told, value: bytes) -> Told:
 
 def _read_port(told: Told, value: bytes) -> Told:
     return evolve(told, port=_number(value))
-
-
-def _read_session(told: Told, value: bytes) -> Told:
-    if not _SESSION.fullmatch(value):
-        raise BadFacts("No session id.")
-    return evolve(told, session=value.decode("ascii"))
 
 
 def _read_hops(told: Told, value: bytes) -> Told:
@@ -116,13 +108,11 @@ _Readers = Mapping[bytes, Callable[[Told, bytes], Told]]
 _ID_FIELDS: _Readers = {
     b"x-originating-ip": _read_address,
     b"x-originating-port": _read_port,
-    b"x-session-id": _read_session,
     b"x-proxy-ttl": _read_hops,
 }
 _XCLIENT_FIELDS: _Readers = {
     b"ADDR": _read_address,
     b"PORT": _read_port,
-    b"SESSION": _read_session,
     b"TTL": _read_hops,
 }
 

@@ -236,10 +236,12 @@ class TrustTests(SynchronousTestCase):
         self.assertIn("22 listener[3].trusted_proxies", warnings(found))
         self.assertNotIn("listener[2]", str(warnings(found)))
 
-    def test_other_protocols_have_no_proxies_and_no_host_names(self) -> None:
-        for key in ('trusted_proxies = ["192.0.2.0/24"]', "strict_hosts = true"):
-            (error,) = related(SMALLEST + key + "\n").errors
-            self.assertEqual(error.key, f"listener[1].{key.split(' ')[0]}")
+    def test_other_protocols_have_no_host_names(self) -> None:
+        (error,) = related(SMALLEST + "strict_hosts = true\n").errors
+        self.assertEqual(error.key, "listener[1].strict_hosts")
+        found = related(SMALLEST + 'trusted_proxies = ["192.0.2.0/24"]\n')
+        self.assertEqual(errors(found), [])
+        self.assertIn("8 listener[1].trusted_proxies[1]", warnings(found))
 
     def test_fields_that_a_request_needs_cannot_be_removed(self) -> None:
         """S-HTTP-18: settings add to the list."""

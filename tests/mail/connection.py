@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from exfront.config.kinds import HostPort
+from exfront.config.kinds import HostPort, read_network
 from exfront.config.listener import ListenerSection
 from exfront.config.mail import MailSection
 from exfront.decision import SessionRecord
@@ -20,16 +20,21 @@ FLOOR = 0.7  # above the least time and the most jitter of a refusal (S-AUTH-6)
 
 
 class MailConnection:
-    """`mode` is the listener's `tls`; `asks`: clients are asked for certificates. The greeting is already taken."""
+    """`mode` is the listener's `tls`; `asks`: clients are asked for certificates; `trusted` are its
+    trusted_proxies. The greeting is already taken.
+    """
 
     def __init__(
         self, kind: Kind = IMAP4, world: SmallWorld | None = None, mode: Any = "none", plaintext: bool = True,
-        *, asks: bool = False, mail: MailSection | None = None,
+        *, asks: bool = False, mail: MailSection | None = None, trusted: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self.world = world or SmallWorld()
         authorities = Path("ca.pem") if asks else None
         address = HostPort("0.0.0.0", 143)
-        listener = ListenerSection(kind.protocol, address, mode, plaintext, client_ca_file=authorities)
+        proxies = tuple(map(read_network, trusted))
+        listener = ListenerSection(
+            kind.protocol, address, mode, plaintext, client_ca_file=authorities, trusted_proxies=proxies
+        )
         self.session = self.world.admit(kind.protocol, secure=mode == "implicit")
         tls: Any = object()  # only passed on to startTLS
         world_ = self.world
