@@ -268,8 +268,13 @@ class HomeServerTests(ActiveDirectoryTests):
         self.assertEqual(self.read(sAMAccountName=["bob"]).home_server, "")
 
     def test_mailbox_that_no_rule_can_place_is_refused(self) -> None:
-        """S-DIR-12: a home server that no rule can name is refused, and the log gets what was there."""
+        """S-DIR-12: a home server that no rule can name is refused, and the log gets what was there.
+
+        Bad input: a database object that names no owner.
+        """
         self.assertIn("Database 1", self.refused(homeMDB=[_DATABASE]))
+        self.databases[_DATABASE] = entry(_DATABASE, {})
+        self.refused(homeMDB=[_DATABASE])
         self.refused(msExchHomeServerName=["/o=Org/ou=Group"])
         self.databases[_DATABASE] = entry(_DATABASE, {"msExchOwningServer": ["no dn"]})
         self.refused(homeMDB=[_DATABASE])

@@ -17,7 +17,7 @@ SITE_2010, MAILBOX_2010, CAS_2010 = "Vermont", "BARRE", "STOWE"
 PAIR_2013 = ("RENO", "ELKO")
 CAS_2007 = OWN.client_access[0]
 (PROXIED_CAS,) = PROXIED.client_access
-_DATABASE_2010, _FIRST_2013 = 10, 13  # numbers of databases
+_DATABASE_2010, _FIRST_2013 = 10, 13  # numbers of databases; the pair has two
 
 
 @frozen
@@ -46,7 +46,7 @@ GROUPS = (
     Group("e2007", "/owa/", (store_dn_in(OWN.mailbox_server),), (CAS_2007,)),
     Group("far2007", "/owa/", (store_dn_in(PROXIED.mailbox_server),), (PROXIED_CAS,)),
     Group("e2010", "/owa/", (database_dn(_DATABASE_2010),), (CAS_2010,)),
-    Group("e2013", "/owa/", tuple(database_dn(_FIRST_2013 + n) for n in range(2)), PAIR_2013),
+    Group("e2013", "/owa/", (database_dn(_FIRST_2013), database_dn(_FIRST_2013 + 1)), PAIR_2013),
 )
 _V2010 = {"versionNumber": ["1937866970"], "serialNumber": ["Version 14.1 (Build 30218.15)"]}
 _V2013 = {"versionNumber": ["1941996036"], "serialNumber": ["Version 15.0 (Build 30516.32)"]}
@@ -59,40 +59,55 @@ def host(server: str) -> str:
 
 def records() -> Iterator[Record]:
     """The objects and users, parents first, for a domain that has those of samba_data."""
-    site, own = f"CN={SITE_2010},{SITES}", f"CN={OWN.name},{SITES}"
-    links = f"CN=IP,CN=Inter-Site Transports,{SITES}"
-    yield site, {"objectClass": ["site"]}
-    yield f"CN=own-2010,{links}", {"objectClass": ["siteLink"], "siteList": [own, site], "cost": ["20"]}
-    yield _server(MAILBOX_2010, {**_V2010, "msExchCurrentServerRoles": ["2"], "msExchServerSite": [site]})
-    yield _server(CAS_2010, {**_V2010, "msExchCurrentServerRoles": ["4"], "msExchServerSite": [site]})
-    yield from _owa(CAS_2010)
-    for name in PAIR_2013:
-        yield _server(name, {**_V2013, "msExchCurrentServerRoles": ["16439"], "msExchServerSite": [own]})
-    yield _database(_DATABASE_2010, MAILBOX_2010)
-    for number, name in enumerate(PAIR_2013):
-        yield _database(_FIRST_2013 + number, name)
+    yield from organisation_records(NEW_GROUP, SITES)
     for group in GROUPS:
         for person in group.people:
             yield person.dn, person.values()
 
 
-def _dn(server: str) -> str:
-    return f"CN={server},CN=Servers,{NEW_GROUP}"
+def organisation_records(group: str, sites: str) -> Iterator[Record]:
+    """The objects alone, in the administrative group `group`; `sites` is the DN above all sites."""
+    site, own = f"CN={SITE_2010},{sites}", f"CN={OWN.name},{sites}"
+    yield site, {"objectClass": ["site"]}
+    link = f"CN=own-2010,CN=IP,CN=Inter-Site Transports,{sites}"
+    yield link, {"objectClass": ["siteLink"], "siteList": [own, site], "cost": ["20"]}
+    yield _server(MAILBOX_2010, group, {**_V2010, "msExchCurrentServerRoles": ["2"], "msExchServerSite": [site]})
+    yield _server(CAS_2010, group, {**_V2010, "msExchCurrentServerRoles": ["4"], "msExchServerSite": [site]})
+    yield from _owa(CAS_2010, group)
+    for name in PAIR_2013:
+        yield _server(name, group, {**_V2013, "msExchCurrentServerRoles": ["16439"], "msExchServerSite": [own]})
+    yield _database(_DATABASE_2010, MAILBOX_2010, group)
+    for number, name in enumerate(PAIR_2013):
+        yield _database(_FIRST_2013 + number, name, group)
 
 
-def _server(name: str, more: Mapping[str, Sequence[str]]) -> Record:
-    return _dn(name), {
+def homes(group: str) -> Mapping[str, str]:
+    """The database of somebody on 2010, and of somebody on 2013."""
+    return {"2010": _database_dn(_DATABASE_2010, group), "2013": _database_dn(_FIRST_2013, group)}
+
+
+def _dn(server: str, group: str) -> str:
+    return f"CN={server},CN=Servers,{group}"
+
+
+def _database_dn(number: int, group: str) -> str:
+    return f"CN=Mailbox Database {number},CN=Databases,{group}"
+
+
+def _server(name: str, group: str, more: Mapping[str, Sequence[str]]) -> Record:
+    return _dn(name, group), {
         "objectClass": ["msExchExchangeServer"], "networkAddress": [f"ncacn_ip_tcp:{host(name)}"], **more,
     }  # fmt: skip
 
 
-def _database(number: int, server: str) -> Record:
-    return database_dn(number), {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": [_dn(server)]}
+def _database(number: int, server: str, group: str) -> Record:
+    owner = [_dn(server, group)]
+    return _database_dn(number, group), {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": owner}
 
 
-def _owa(server: str) -> Iterator[Record]:
+def _owa(server: str, group: str) -> Iterator[Record]:
     """InternalURL alone, with Integrated authentication: a site that is proxied to."""
-    protocols = f"CN=Protocols,{_dn(server)}"
+    protocols = f"CN=Protocols,{_dn(server, group)}"
     for dn in (protocols, f"CN=HTTP,{protocols}"):
         yield dn, {"objectClass": ["container"]}
     yield (

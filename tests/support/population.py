@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 
-from tests.support import cas_sites
+from tests.support import cas_sites, generations
 
 BASE = "dc=fourthcoffee,dc=com"
 DOMAIN = "FOURTHCOFFEE"
@@ -31,8 +31,8 @@ Attributes = Mapping[str, Sequence[str | bytes]]
 class Person:
     """One account. `server` is its home server, empty without a mailbox; `home` says how the entry tells it.
 
-    `home`: ``store`` (a DN with the server in it, 2000 to 2007), ``database`` (a DN to look up, 2010),
-    ``server_name`` (msExchHomeServerName alone), ``host`` (mailHost alone).
+    `home` is the DN of its database, or ``store`` (a DN with the server in it, 2000 to 2007), ``database`` (a DN to look
+    up, 2010), ``server_name`` (msExchHomeServerName alone), ``host`` (mailHost alone).
     """
 
     name: str  # sAMAccountName
@@ -205,6 +205,18 @@ def with_cas_sites() -> Population:
     return Population((), users, more)
 
 
+def with_generations() -> Population:
+    """The same, with a 2010 site and 2013 servers beside it, and a user of each: ``on2010``, ``on2013``."""
+    small = with_cas_sites()
+    sites = f"cn=Sites,cn=Configuration,{BASE}"
+    users = (Person(f"on{name}", f"on{name}-password".encode(), name, home)
+             for name, home in generations.homes(GROUP).items())  # fmt: skip
+    transports = f"CN=Inter-Site Transports,{sites}"
+    more = (*(_named(dn, "container") for dn in (transports, f"CN=IP,{transports}")),
+            *(_for_slapd(dn, values) for dn, values in generations.organisation_records(GROUP, sites)))  # fmt: skip
+    return Population((), (*small.users, *users), (*small.more, *more))
+
+
 def _for_slapd(dn: str, values: Attributes) -> tuple[str, Attributes]:
     """slapd, other than Active Directory, knows no superior classes of an entry that does not name them."""
     kind = str(values["objectClass"][0])
@@ -213,6 +225,8 @@ def _for_slapd(dn: str, values: Attributes) -> tuple[str, Attributes]:
 
 
 def _home(home: str, server: str) -> Attributes:
+    if "=" in home:
+        return {"homeMDB": [home]}
     store = f"CN=Mailbox Store ({server}),CN=First Storage Group,CN=InformationStore,CN={server},CN=Servers,{GROUP}"
     name = f"{_LEGACY}/cn=Configuration/cn=Servers/cn={server}"
     return {
