@@ -58,7 +58,7 @@ def _to_active(copies: Sequence[_Copy], facts: Facts, world: World, why: Why) ->
         health = world.health(copy.server.name, facts.protocol, facts.application)
         if len(copies) == 1 or may_be_tried(health):
             why = (*why, Because("active copy", (_STEP_1, copy.server.name, copy.why)))
-            return _relay(copy.server, facts, world, why, replaceable=len(copies) > 1)
+            return relay(copy.server, facts, world, why, replaceable=len(copies) > 1)
         why = (*why, Because("left out", (_STEP_1, copy.server.name, str(health))))
     names = ",".join(copy.server.name for copy in copies)
     return Refuse(DATABASE_DOWN, f"servers={names}", (*why, Because("no copy answers", (_STEP_1, names))))
@@ -81,15 +81,15 @@ def _usable(name: str, world: World) -> tuple[Server | None, str]:
     return server, ""
 
 
-def _relay(server: Server, facts: Facts, world: World, why: Why, *, replaceable: bool) -> Decision:
+def relay(server: Server, facts: Facts, world: World, why: Why, *, replaceable: bool) -> Decision:
     """Step 2: the token says who asks. IMAP4 and POP3 have a log-on of their own, and so has who is not proven here;
     the configuration's schemes are for who would rather have the user's password sent."""
-    relay = relay_to(server, facts, world, why)
-    if isinstance(relay, Refuse):
-        return relay
+    found = relay_to(server, facts, world, why)
+    if isinstance(found, Refuse):
+        return found
     if facts.protocol != "http" or facts.identity.account is None or server.next_hop:
-        return evolve(relay, replaceable=replaceable)
-    return _with_token(relay, world, replaceable=replaceable)
+        return evolve(found, replaceable=replaceable)
+    return _with_token(found, world, replaceable=replaceable)
 
 
 def _with_token(relay: Relay, world: World, *, replaceable: bool) -> Decision:

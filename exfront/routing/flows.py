@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from exfront.because import Because
-from exfront.decision import Decision, Refuse
+from exfront.decision import Decision, OwnDirectory, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import SERVER_TWICE, VERSION_UNKNOWN, Reason
 from exfront.routing import (
@@ -27,12 +27,19 @@ from exfront.topology import Mailbox, Server
 _Flow = Callable[[Server, Facts, World], Decision]
 
 
+def _without_exchange(home: Server, facts: Facts, world: World) -> Decision:
+    """No server of 2013 has /exchange: who still comes there for the own mailbox finds it at /owa, as since 2007."""
+    if facts.application == "exchange" and not facts.explicit_logon:
+        return OwnDirectory("owa", (Because("home server", (home.name,)), Because("has no /exchange", ("2013",))))
+    return exchange2013.decide(home, facts, world)
+
+
 # All other servers, and those without a version, are the plain flow's.
 _FLOWS: Mapping[Generation, _Flow] = {
     "2003": exchange2003.decide,
     "2007": owa2007.decide,
     "2010": owa2007.decide,
-    "2013": exchange2013.decide,
+    "2013": _without_exchange,
 }
 
 

@@ -12,7 +12,8 @@ from exfront.because import Because
 from exfront.decision import Decision, Redirect, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import EXTERNAL_URL_NOT_SHOWN, GENERATIONS_APART, MAILBOX_NEWER
-from exfront.routing.back_end import Why, may_be_tried, relay_to, usable
+from exfront.routing import exchange2013
+from exfront.routing.back_end import Why, may_be_tried, usable
 from exfront.routing.choice import in_order
 from exfront.routing.client_access import user_of
 from exfront.routing.coexistence import Way
@@ -61,7 +62,8 @@ def by_newest(home: Server, facts: Facts, world: World, why: Why) -> Decision:
         allowed = usable(server, world.policy)
         health = world.health(server.name, facts.protocol, facts.application)
         if allowed is not None and (health is None or may_be_tried(health)):
-            return relay_to(allowed, facts, world, (*why, Because("by a server of the newer version", (server.name,))))
+            told = Because("by a server of the newer version", (STEP, server.name))
+            return exchange2013.relay(allowed, facts, world, (*why, told), replaceable=True)
     told = Because("no server of the front end's version can be used", (STEP,))
     return Refuse(GENERATIONS_APART, f"server={home.name}", (*why, told))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exfront.decision import Decision, LinkPage, ProxyToCas, Redirect, Refuse, Relay
+from exfront.decision import Decision, LinkPage, OwnDirectory, ProxyToCas, Redirect, Refuse, Relay
 from exfront.facts import Facts, Identity, Policy, World
 from exfront.topology import (
     FrontEnd,
@@ -86,6 +86,8 @@ def landing(decision: Decision) -> str:
             return f"link {url}"
         case Redirect(url=url, status=status):
             return f"{status} {url}"
+        case OwnDirectory(application=application):
+            return f"302 /{application}"
         case Refuse(reason=reason):
             return f"{reason.code}: {reason.cause}"
     raise AssertionError(decision)

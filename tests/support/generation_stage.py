@@ -135,7 +135,7 @@ class GenerationStage:
             },
             "back_ends": {"networks": ["127.0.0.0/8"], "suffixes": [DNS_DOMAIN, "msxfaq.de"], "ca_file": authority},
             "tls": {"certificate": str(self._certificate(PUBLIC_NAME))},
-            "proxy": {"certificate": str(self._certificate(FRONT_HOST))},
+            "proxy": {"certificate": str(self._certificate(FRONT_HOST)), "server_name": FRONT_HOST},
             "limits": {"http_back_end_idle_time": 1.0, "drain_time": 2.0},
             "server": [*self._sections()],
             "virtual_site": [{"name": "mail", "public_name": PUBLIC_NAME, "preset": "exchange"}],

@@ -31,8 +31,8 @@ Attributes = Mapping[str, Sequence[str | bytes]]
 class Person:
     """One account. `server` is its home server, empty without a mailbox; `home` says how the entry tells it.
 
-    `home` is the DN of its database, or ``store`` (a DN with the server in it, 2000 to 2007), ``database`` (a DN to look
-    up, 2010), ``server_name`` (msExchHomeServerName alone), ``host`` (mailHost alone).
+    `home` is the DN of its database, or ``store`` (a DN with the server in it, 2000 to 2007), ``database`` (a DN to
+    look up, 2010), ``server_name`` (msExchHomeServerName alone), ``host`` (mailHost alone).
     """
 
     name: str  # sAMAccountName
