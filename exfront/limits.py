@@ -132,6 +132,8 @@ CAS_SESSIONS = 50_000  # pairs of a user and a second Client Access server, with
 CAS_COOKIES = 20  # of one such pair ...
 CAS_COOKIE_OCTETS = 4096  # ... each so long at most
 CAS_HELD_OCTETS = 64 * 1024  # S-ROUTE-6: a longer body is sent once only, so the proxy log-on comes before it
+SOAP_START_OCTETS = 64 * 1024  # of an EWS request up to its SOAP Body; exchangelib's and Outlook's have 1 to 4 kB
+SOAP_CONTEXT_OCTETS = 256 * 1024  # the same from a Client Access server: 1,024 groups of some 170 octets are in it
 CAS_LOG_ON_TIME = 20.0  # a proxy log-on's whole answer
 
 TOPOLOGY_TIME = 300.0  # between two readings of the configuration partition

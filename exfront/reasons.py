@@ -310,6 +310,19 @@ CSC_MALFORMED = Reason(
     "XF-CSC-BAD", "not a security context", 400, "CLIENTBUG", "SYS/PERM", "This is no security context.", Severity.FAULT
 )
 
+# EWS
+SOAP_MALFORMED = Reason(
+    "XF-SOAP", "not the start of a SOAP envelope", 400, "CLIENTBUG", "SYS/PERM", "This is no SOAP envelope."
+)
+SOAP_ENCODING = Reason(
+    "XF-SOAP", "SOAP in an encoding that is not read", 415, "CLIENTBUG", "SYS/PERM",
+    "SOAP is taken in UTF-8, without compression.",
+)  # fmt: skip
+SOAP_CONTEXT = Reason(
+    "XF-SOAP-CONTEXT", "a SOAP header with what only Client Access servers say to each other", 403, "NOPERM",
+    "SYS/PERM", "This SOAP header is for Client Access servers.", Severity.FAULT,
+)  # fmt: skip
+
 # How do we log on there? The text is that of the log line of *CASProxy mit Exchange 2007*, and so is the status.
 _NEXT_HOP = "The mailbox server does not take this log-on."
 NTLM_NOT_ON_DESTINATION = Reason(

@@ -15,7 +15,7 @@ from exfront.config.proxy import ProxySection
 from exfront.decision import Relay
 from exfront.reasons import NOT_PUBLISHED, Refused
 
-ACTIVESYNC = "activesync"
+ACTIVESYNC, EWS = "activesync", "ews"
 _ACCEPTED = 241
 _ALSO_ACCEPTED = frozenset({200, _ACCEPTED})
 _INNER = (b"proxy", b"default.eas")  # below the virtual directory of ActiveSync, for Client Access servers

@@ -18,9 +18,11 @@ from exfront.web.body import RequestBody
 from exfront.web.cas_dialects import is_inner
 from exfront.web.gathered import gather
 from exfront.web.virtual_sites import VirtualDirectory
+from exfront.wire import soap_context
 from exfront.wire.http1.events import Headers, RequestHead, all_values, first_value
-from exfront.wire.security_context import BadContext, read
+from exfront.wire.security_context import BadContext, SecurityContext, read
 from exfront.wire.sid import sid_octets
+from exfront.wire.soap_header import Envelope
 
 _LOG_ONS = frozenset({b"proxylogon.owa", b"proxylogon.ecp"})
 _APPLICATIONS = frozenset({"owa", "ecp", "exchange"})
@@ -103,6 +105,16 @@ class CasPeer:
             raise Refused(CSC_MALFORMED, "the context is another user's")
         self.contexts.keep(context)
         record.user, record.detail = context.logon_name, f"peer={proof} groups={len(context.groups)}"
+
+
+def told_in_soap(envelope: Envelope) -> SecurityContext | None:
+    """Whom the SOAP header of a proven peer's request names; None where it names nobody. Raises `Refused`."""
+    if envelope.context is None:
+        return None
+    try:
+        return soap_context.read(envelope.parts)
+    except BadContext as why:
+        raise Refused(CSC_MALFORMED, str(why)) from None
 
 
 def own_path(directory: VirtualDirectory) -> bytes:

@@ -36,6 +36,7 @@ from exfront.web.cas_dialects import ACTIVESYNC, log_on_place
 from exfront.web.integrated import not_there
 from exfront.web.own_request import OwnRequest
 from exfront.web.pool import Pool
+from exfront.wire import soap_context
 from exfront.wire.http1.events import Headers, Length, ResponseHead
 from exfront.wire.http1.write import request_head
 from exfront.wire.security_context import Group, SecurityContext, write
@@ -73,8 +74,10 @@ class CasProxy:
         """What is kept of this user at this server."""
         return self.sessions.of(account.account_id, f"{relay.server.name} {relay.proxy_url}")
 
-    def fields(self, account: Mailbox, relay: Relay, url: bytes) -> Headers:
+    def fields(self, account: Mailbox, relay: Relay, url: bytes, *, names_user: bool = True) -> Headers:
         """What is said in each request: who the user is, and that we may say so. `url` is our own.
+
+        Without `names_user` the user stands in the body.
 
         The secret goes to servers of the configuration alone: whoever can write to the directory must not get it.
         Raises `Refused` for an account without a SID.
@@ -82,14 +85,25 @@ class CasProxy:
         if not account.sid:
             raise Refused(CONTEXT_NOT_POSSIBLE, f"no objectSid: {account.dn}")
         names = self.settings
-        fields = [
-            (names.sid_header.encode("ascii"), account.sid.encode("ascii")),
+        fields = [(names.sid_header.encode("ascii"), account.sid.encode("ascii"))] if names_user else []
+        fields += [
             (names.uri_header.encode("ascii"), url),
             (names.version_header.encode("ascii"), __version__.encode("ascii")),
         ]
         if self.secret and relay.server.listed:
             fields.append((names.secret_header.encode("ascii"), self.secret.reveal()))
         return tuple(fields)
+
+    async def soap_block(self, account: Mailbox) -> bytes:
+        """Who the user is, for the SOAP header of EWS. Raises `Refused`."""
+        if not account.sid:
+            raise Refused(CONTEXT_NOT_POSSIBLE, f"no objectSid: {account.dn}")
+        groups = (*_WELL_KNOWN, *map(Group, (await self.groups(account)).texts()))
+        address = next((each for each in account.addresses if each.isascii() and each.isprintable()), "")
+        try:
+            return soap_context.write(SecurityContext(account.sid, "", "", groups), address)
+        except ValueError as why:
+            raise Refused(CONTEXT_NOT_POSSIBLE, f"{why}: {account.dn}") from None
 
     def take_cookies(self, session: CasSession, head: ResponseHead) -> None:
         """They are the second server's and ours, not the client's."""
@@ -162,7 +176,7 @@ def host_of(relay: Relay) -> bytes:
 
 
 def log_on_refused(relay: Relay, application: str, head: ResponseHead, told: str) -> Refused:
-    """Why a second server does not let us in; of ActiveSync without Integrated authentication as Exchange's log says."""
+    """Why a second server does not let us in: of ActiveSync without Integrated there, as Exchange's log has it."""
     if application == ACTIVESYNC and head.status == _UNAUTHORIZED and not headers.asks_for_connection_logon(head):
         return Refused(NTLM_NOT_ON_DESTINATION, not_there(relay.server.name))
     return Refused(CSC_LOG_ON_REFUSED, told)

@@ -22,16 +22,18 @@ from exfront.reasons import (
     BACK_END_RESET,
     CSC_LOOP,
     FORM_REVOKED,
+    METHOD_NOT_ALLOWED,
     NEXT_HOP_REFUSED,
     TOKEN_REFUSED,
     Refused,
 )
-from exfront.web import challenges, headers, schemes
+from exfront.web import challenges, headers, schemes, soap
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
 from exfront.web.back_end import BackEndConnection
 from exfront.web.body import RequestBody
 from exfront.web.cas_cookies import CasSession
+from exfront.web.cas_dialects import EWS
 from exfront.web.cas_proxy import NEED_IDENTITY, log_on_refused
 from exfront.web.context import ClientContext
 from exfront.web.failover import UNAVAILABLE, Failover
@@ -40,8 +42,9 @@ from exfront.web.gathered import gather
 from exfront.web.proxy import Exchange
 from exfront.web.route import Case, Route
 from exfront.web.routes import INTEGRATED, log_on, own_url, place_of, route_of
-from exfront.wire.http1.events import Length, RequestHead, ResponseHead
+from exfront.wire.http1.events import Framing, Length, RequestHead, ResponseHead
 from exfront.wire.http1.write import field_lines
+from exfront.wire.soap_header import Envelope
 
 _UNAUTHORIZED = 401
 _CONNECTIONS = Factory.forProtocol(BackEndConnection)
@@ -59,6 +62,7 @@ class Forward:
     record: SessionRecord
     route: Route
     ended: Callable[[Refused | Failure | None], None]
+    envelope: Envelope | None = None  # of a body of SOAP, where its start was read
     exchange: Exchange | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
     _kept: bool = field(default=False, init=False)  # the connection had served before
@@ -66,6 +70,7 @@ class Forward:
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _counted: Application | None = field(default=None, init=False)  # where this request is counted, until its end
     _held_body: bytes = field(default=b"", init=False, repr=False)
+    _framing: Framing | None = field(default=None, init=False)  # as it is sent, where that is not the client's
     _told: bool = field(default=False, init=False)  # the second Client Access server, for this request
     _log_ons: int = field(default=0, init=False)  # of the user there, when the request was sent
     _status: int = field(default=0, init=False)  # the back end's, and when its head came
@@ -74,9 +79,10 @@ class Forward:
     def start(self) -> None:
         """Send it on a connection that is there, or on a new one."""
         self._told = False
-        if self.route.relay.proxy_url and not self.body.ended:
+        first = self._first()
+        if first is not None:
             self._count()
-            self._wait(self._body_first())
+            self._wait(first)
             return
         connection = self._begin()
         if connection is None:
@@ -89,6 +95,15 @@ class Forward:
         if self._failing is None:
             self._failing = Failover(self.context.steps, self.record)
         return self._failing
+
+    def _first(self) -> Coroutine[Any, Any, None] | None:
+        """What comes before the request can be sent."""
+        proxied = self.route.relay.proxy_url
+        if soap.applies(self.route.case.directory, self.head) and not self.body.empty:
+            return self._envelope_first()
+        if proxied and self.route.case.directory.application.name == EWS:
+            return self._without_envelope()
+        return self._body_first() if proxied and not self.body.ended else None
 
     def _count(self) -> None:
         self._began = self._head_at = self.context.clock.seconds()
@@ -169,9 +184,12 @@ class Forward:
 
     def _reroute(self, relay: Relay) -> None:
         """The same decision by another scheme, for all requests that follow too."""
-        self.route = route = route_of(self.context, self.head, self.route.case, relay)
+        self.route = route = self._route_to(relay)
         route.decision = self.record.decision
         self.context.route = route
+
+    def _route_to(self, relay: Relay, case: Case | None = None) -> Route:
+        return route_of(self.context, self.head, case or self.route.case, relay, self._framing)
 
     def _made(self, connection: IProtocol) -> BackEndConnection:
         assert isinstance(connection, BackEndConnection)
@@ -209,7 +227,7 @@ class Forward:
         if relay.token and not route.case.token:
             self._wait(self._retry(relay))
             return True
-        self.route = self.context.route = route_of(self.context, self.head, route.case, relay)
+        self.route = self.context.route = self._route_to(relay)
         self.start()
         return True
 
@@ -223,11 +241,11 @@ class Forward:
 
     def _send(self, connection: BackEndConnection) -> None:
         self.exchange = exchange = Exchange(
-            connection, self.route.terms, self.body, self.answer, self, self.context.answer_deadline
+            connection, self.route.terms, self.body, self.answer, self, self.context.answer_deadline, self._held_body
         )
         session = self._session()
         self._log_ons = session.log_ons if session is not None else 0
-        exchange.start(self.route.octets(self.head) + self._held_body)
+        exchange.start(self.route.octets(self.head))
 
     # --- at a second Client Access server (S-ROUTE-6)
 
@@ -248,6 +266,24 @@ class Forward:
         else:
             await self._tell_who(known=False)
 
+    async def _envelope_first(self) -> None:
+        """Of SOAP the start is read, and for another site's server who asks is put into it: no log-on comes after."""
+        route = self.route
+        if self.envelope is None:
+            self.envelope = await soap.read_start(route, self.head, self.body, self.answer)
+        if self.envelope is not None:
+            self._told = True
+            start = await soap.sent_start(self.envelope, route, self.head.framing, self.context.cas.proxy)
+            self._held_body = start.octets
+            if start.framing != self.head.framing:
+                self._framing = start.framing
+                self.route = self._route_to(route.relay)
+        await self._again()
+
+    async def _without_envelope(self) -> None:
+        """Without a SOAP header nobody can be named there."""
+        raise Refused(METHOD_NOT_ALLOWED, "without SOAP it is not proxied")
+
     async def _tell_who(self, *, known: bool) -> None:
         """The proxy log-on, once for a request, and then the request; if somebody else's log-on came since it was sent,
         that one will do (`known`)."""
@@ -259,7 +295,7 @@ class Forward:
             application = route.case.directory.application.name
             await context.cas.proxy.log_on(account, route.relay, route.key, own_url(route.case), application)
         self.record.detail = "csc_login"
-        self.route = route_of(context, self.head, route.case, route.relay)  # with the cookies that came
+        self.route = self._route_to(route.relay)  # with the cookies that came
         await self._again()
 
     def _asked_who(self, head: ResponseHead) -> bool:
@@ -423,7 +459,7 @@ class Forward:
     async def _retry(self, relay: Relay, detail: str = "moved") -> None:
         """On another connection, once more. Here and not in `start`: whoever leaves now cancels what runs."""
         self.record.detail = detail
-        self.route = route_of(self.context, self.head, await self._case_for(relay), relay)
+        self.route = self._route_to(relay, await self._case_for(relay))
         await self._again()
 
     async def _again(self) -> None:

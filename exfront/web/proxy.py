@@ -81,6 +81,7 @@ class Caller(Protocol):
 class Exchange:
     """Sends `octets`, a request's head by `terms`, on `connection`, and what belongs to it.
 
+    `first` is how the body begins, where that was read before; `body` has the rest.
     `deadline` is free while the exchange runs, and so is the client's outlet, whose source it is.
     """
 
@@ -90,6 +91,7 @@ class Exchange:
     answer: Answer
     caller: Caller
     deadline: Deadline
+    first: bytes = field(default=b"", repr=False)
     touched: bool = field(default=False, init=False)  # an octet of an answer came
     reusable: bool = field(default=False, init=False)  # the connection may take another request
     switched: bool = field(default=False, init=False)  # the connection is a tunnel from here on
@@ -112,16 +114,23 @@ class Exchange:
             self.fail(BACK_END_RESET, "closed before the request")
             return
         self.answer.outlet.feed_from(self)
+        if self.first:
+            octets += self._begun_body()
         connection.begin(self, octets)
         if self.body.ended:
             self._await()
         else:
             self._start_body()
 
+    def _begun_body(self) -> bytes:
+        self._writer = writer = BodyWriter(self.terms.framing)
+        return writer.data(self.first) + (writer.end() if self.body.ended else b"")
+
     def _start_body(self) -> None:
-        self._writer = BodyWriter(self.terms.framing)
+        if self._writer is None:
+            self._writer = BodyWriter(self.terms.framing)
         self.connection.feed_from(self.body)
-        self._awaits_continue = self.terms.expect_continue
+        self._awaits_continue = self.terms.expect_continue and not self.first  # else it was sent already
         if self._awaits_continue:
             self.deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
         self.body.forward(self)

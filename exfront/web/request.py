@@ -24,7 +24,7 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import activesync_log, admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes
+from exfront.web import activesync_log, admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes, soap
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
@@ -45,6 +45,7 @@ from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
 from exfront.wire import basic
 from exfront.wire.activesync import NOTHING, Command, parse_query, read_version
 from exfront.wire.http1.events import Headers, RequestHead
+from exfront.wire.soap_header import Envelope
 
 _CONTINUE = 100
 _OK = 200
@@ -73,6 +74,7 @@ class Request:
     _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
     _running: Running | None = field(default=None, init=False)  # among those of its device
+    _envelope: Envelope | None = field(default=None, init=False)  # of SOAP, where another server may be named in it
     _command: Command | None = field(default=None, init=False)  # of ActiveSync
     _came_from: str = field(default="", init=False)  # the Client Access server that has proxied it
 
@@ -182,7 +184,7 @@ class Request:
             self._command = command = self._command or parse_query(self.head.query)
             self._running = self.context.devices.begin(self.record, command)
         self._forward = forward = Forward(
-            self.context, self.head, self.body, self.answer, self.record, route, self._ended
+            self.context, self.head, self.body, self.answer, self.record, route, self._ended, self._envelope
         )
         forward.start()
 
@@ -284,7 +286,7 @@ class Request:
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
         inner = context.cas.peer.inner(directory, segments, self.head.headers, context.peer_proof(self.head.headers))
-        identity = await self._identity(directory)
+        identity = await self._told_in_soap(directory) or await self._identity(directory)
         named = await self._named(directory, segments)
         passed = Passing(named.keys)
         if not named.keys and identity is ANONYMOUS and directory.passes_through:
@@ -336,6 +338,19 @@ class Request:
         if not relay.token or identity.account is None:
             return b""
         return await self.context.cas.tokens.of(identity.account)
+
+    async def _told_in_soap(self, directory: VirtualDirectory) -> Identity | None:
+        """Whom the SOAP header of a proven Client Access server's request names; None for all others."""
+        context, head = self.context, self.head
+        if not soap.applies(directory, head) or self.body.empty or not context.peer_proof(head.headers):
+            return None
+        if context.cas.peer.named(head.headers) is not None or not soap.is_xml(head):
+            return None
+        self._envelope = await soap.read_envelope(head, self.body, self.answer, contexts=True)
+        told = cas_peer.told_in_soap(self._envelope)
+        if told is None:
+            return None
+        return await context.steps.portal.vouched(told.user, told.logon_name, self.record)
 
     async def _identity(self, directory: VirtualDirectory) -> Identity:
         named = self.context.named_by_peer(self.head.headers)

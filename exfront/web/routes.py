@@ -12,7 +12,7 @@ from exfront.web import headers, schemes
 from exfront.web.back_end import BackEndConnection, ConnectionKey
 from exfront.web.basic_log_on import digest
 from exfront.web.cas_cookies import with_cookies
-from exfront.web.cas_dialects import proxied_path
+from exfront.web.cas_dialects import EWS, proxied_path
 from exfront.web.cas_proxy import host_of
 from exfront.web.context import ClientContext
 from exfront.web.identity_header import identity_fields
@@ -23,15 +23,21 @@ from exfront.web.route import Case, Route
 from exfront.web.rpc import CHANNELS
 from exfront.web.virtual_sites import VirtualDirectory
 from exfront.wire import basic
-from exfront.wire.http1.events import Headers, RequestHead
+from exfront.wire.http1.events import Framing, Headers, RequestHead
 from exfront.wire.http1.write import request_section
 
 INTEGRATED = "integrated"
 _SCHEMES = {b"basic": "passed", b"bearer": "passed"}  # any other may log the connection itself on (S-HTTP-33)
 
 
-def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay) -> Route:
-    """The route of `head` and of all requests like it on this client connection. Raises `Refused`."""
+def route_of(
+    context: ClientContext, head: RequestHead, case: Case, relay: Relay, framing: Framing | None = None
+) -> Route:
+    """The route of `head` and of all requests like it on this client connection. Raises `Refused`.
+
+    `framing` is that of the request as it is sent on, where it is another one than the client's.
+    """
+    framing = framing or head.framing
     directory, client = case.directory, case.client
     account = _told_of(case) if relay.proves else None
     integrated = _integrated(context, case, relay)
@@ -53,8 +59,8 @@ def route_of(context: ClientContext, head: RequestHead, case: Case, relay: Relay
             relay.server.name, "http", directory.application.name, port=relay.service.port
         ),
         key=_key(head, case.identity, relay, authorization, integrated),
-        terms=_terms(context, head, directory, upgrade),
-        section=request_section(lines, head.framing),
+        terms=_terms(context, head, directory, upgrade, framing),
+        section=request_section(lines, framing),
         urls=headers.BackEndUrls(relay.server, relay.service, case.site.url(client.secure)),
         path=_proxied_path(head, case, relay) if relay.proxy_url else case.path,
         proxy_uri=case.site.url(client.secure) if relay.token else b"",
@@ -73,7 +79,8 @@ def _with_identity(
         return lines + context.cas.tokens.fields(case.token, relay, case.client.address, port)
     proxy = context.cas.proxy
     lines = with_cookies(lines, proxy.session(account, relay), head.path)
-    return lines + proxy.fields(account, relay, own_url(case))
+    in_body = case.directory.application.name == EWS
+    return lines + proxy.fields(account, relay, own_url(case), names_user=not in_body)
 
 
 def _proxied_path(head: RequestHead, case: Case, relay: Relay) -> bytes:
@@ -109,11 +116,13 @@ def _until(context: ClientContext, case: Case, relay: Relay) -> float:
     return min(proven, context.clock.seconds() + limits.ACCESS_TOKEN_TIME) if relay.token else proven
 
 
-def _terms(context: ClientContext, head: RequestHead, directory: VirtualDirectory, upgrade: bool) -> Terms:
+def _terms(
+    context: ClientContext, head: RequestHead, directory: VirtualDirectory, upgrade: bool, framing: Framing
+) -> Terms:
     seconds = directory.section.answer_time or directory.application.answer_time
     seconds = seconds or context.settings.limits.http_answer_time
     alone = upgrade or (directory.application.query == "rpc" and head.method in CHANNELS)
-    return Terms(head.method, head.framing, head.expect_continue, seconds, upgrade, alone)
+    return Terms(head.method, framing, head.expect_continue, seconds, upgrade, alone)
 
 
 def _authorization(head: RequestHead, case: Case, relay: Relay) -> bytes | None:

@@ -123,16 +123,15 @@ class _Reader:
         self._path.pop()
         if name != "s":
             return
-        sid = _sid(self._text)
+        sid = read_sid(self._text)
         if not self._user:
             self._user = sid
             return
         kind, attributes = self._attributes["t"], self._attributes["a"]
         if kind not in (_GROUP, _RESTRICTED):
             raise BadContext("an unknown t")
-        if not _ATTRIBUTES.fullmatch(attributes) or int(attributes) >= _MOST_ATTRIBUTES:
-            raise BadContext("an a that is no number of 32 bits")
-        (self._groups if kind == _GROUP else self._restricted).append(Group(sid, int(attributes)))
+        group = Group(sid, read_attributes(attributes))
+        (self._groups if kind == _GROUP else self._restricted).append(group)
 
     def text(self, text: str) -> None:
         if self._path[-1] == "s":
@@ -152,7 +151,15 @@ class _Reader:
         return SecurityContext(self._user, name, authentication, tuple(self._groups), tuple(self._restricted))
 
 
-def _sid(text: str) -> str:
+def read_attributes(text: str) -> int:
+    """SE_GROUP bits. Raises `BadContext`."""
+    if not _ATTRIBUTES.fullmatch(text) or int(text) >= _MOST_ATTRIBUTES:
+        raise BadContext("attributes that are no number of 32 bits")
+    return int(text)
+
+
+def read_sid(text: str) -> str:
+    """A SID in text, as it is. Raises `BadContext`."""
     try:
         sid_octets(text)
     except ValueError:
