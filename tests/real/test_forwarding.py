@@ -6,14 +6,16 @@ import imaplib
 import poplib
 import socket
 import ssl
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.clients import PATIENCE, first_mail, write_private
+from tests.support.clients import PATIENCE, Conversation, first_mail, imap4_log_in, write_private
 from tests.support.dovecot import Dovecot, MailUser, Master
+from tests.support.dovecot_proxy import DovecotProxy
 from tests.support.exfront import ExFront
 from tests.support.mail_site import LISTENERS, mail_user, shared
 from tests.support.process import temporary_folder, wait_until
@@ -149,6 +151,79 @@ class ClientAddressTests(_Case):
     def test_proxy_header_before_tls_version_2(self) -> None:
         """S-MAIL-15, S-MAIL-16: the same with the second version."""
         self.check(self.proxied("imaps", "pop3s"), "implicit", forward_client="proxy_v2")
+
+
+IN_CLEAR = {"imap": LISTENERS["imap-clear"], "pop3": LISTENERS["pop3-clear"]}
+
+
+def believing(*networks: str) -> dict[str, Any]:
+    """Listeners in the clear that believe these."""
+    return {name: {**section, "trusted_proxies": list(networks)} for name, section in IN_CLEAR.items()}
+
+
+class ChainTests(_Case):
+    """A Dovecot that relays to exfront."""
+
+    def come_through_dovecot(self, *trusted: str) -> list[str]:
+        """Both protocols, from `CLIENT`; the clients' addresses in the access log."""
+        ports = {"imap4": self.dovecot.imap, "pop3": self.dovecot.pop3}
+        section = self.site.chicago.section(**{"address": "127.0.0.22", **ports, "forward_client": "commands"})
+        front = self.site.exfront(believing(*trusted), server=[section])
+        self.addCleanup(front.daemon.kill)
+        front.start()
+        behind = front.at("imap"), front.at("pop3")
+        proxy = DovecotProxy("127.0.0.23", Path(temporary_folder("proxy")), [mail_user(self.user)], *behind)
+        self.addCleanup(proxy.daemon.kill)
+        proxy.daemon.start()
+        self.talk(proxy)
+        return [line["c-ip"].partition(":")[0] for line in front.lines_since(0, 2)]
+
+    def talk(self, proxy: DovecotProxy) -> None:
+        name, password = self.user.name.encode(), self.user.password
+        with Conversation(proxy.imap, source=CLIENT) as imap4:
+            for command in (b'a LOGIN %b "%b"' % (name, password), b"b SELECT INBOX", b"c LOGOUT"):
+                self.assertIn(b" OK ", imap4.ask(command))
+        with Conversation(proxy.pop3, source=CLIENT) as pop3:
+            for command in (b"", b"USER %b\r\n" % name, b"PASS %b\r\n" % password, b"QUIT\r\n"):
+                pop3.send(command)
+                self.assertTrue(pop3.line().startswith(b"+OK"), command)
+
+    def test_dovecot_before_exfront_before_dovecot(self) -> None:
+        """S-MAIL-16: a trusted one tells by ID and XCLIENT, and exfront passes on: both logs name the client."""
+        self.assertEqual(self.come_through_dovecot("127.0.0.0/8"), [CLIENT] * 2)
+        self.assert_sees(CLIENT)
+
+    def test_a_dovecot_that_is_not_trusted(self) -> None:
+        """S-MAIL-16: its users come from its own address, whatever it tells."""
+        (seen,) = set(self.come_through_dovecot("192.0.2.1/32"))
+        self.assertNotEqual(seen, CLIENT)
+        self.assert_sees(seen)
+
+
+class LoopTests(SynchronousTestCase):
+    def test_two_front_ends_that_point_at_each_other(self) -> None:
+        """S-MAIL-16, S-ROUTE-5: a loop ends with the fifth hop, and is no wrong password.
+
+        Bad input: two front ends that are each other's mailbox server.
+        """
+        site = shared()
+        user, placeholder = site.living_on("chicago")[5], 59_999
+        fronts: list[ExFront] = []
+        for port in (placeholder, None):
+            section = site.chicago.section(
+                address="127.0.0.30", imap4=port or fronts[0].ports["imap"], forward_client="commands"
+            )
+            fronts.append(site.exfront(believing("127.0.0.0/8"), server=[section]))
+        first, second = fronts
+        text = first.configuration.read_text().replace(str(placeholder), str(second.ports["imap"]))
+        first.configuration.write_text(text)
+        for front in fronts:
+            self.addCleanup(front.daemon.kill)
+            front.start()
+        refused = self.assertRaises(imaplib.IMAP4.error, imap4_log_in, first.at("imap"), user)
+        self.assertIn("[UNAVAILABLE]", str(refused))
+        reasons = Counter(line["x-reason"] for line in first.lines_since(0, 3) + second.lines_since(0, 2))
+        self.assertEqual(reasons, {"XF-LOOP": 1, "XF-BE-LOGIN-REFUSED": 4})
 
 
 class MasterTests(_Case):

@@ -130,7 +130,7 @@ def _give_to_nobody(folder: Path) -> None:
             os.chown(os.path.join(where, name), nobody.pw_uid, nobody.pw_gid)
 
 
-def _users() -> str:
+def dovecot_users() -> str:
     """Dovecot drops to its own users as root; anybody else can only run it all as himself, without chroot."""
     if os.geteuid() == 0:
         return "mail_uid = nobody\nmail_gid = nogroup\n"
@@ -201,7 +201,7 @@ auth_failure_delay = 0 secs
 first_valid_uid = 1
 mail_location = maildir:{folder}/mail/%n
 mail_max_userip_connections = 500
-{_users()}
+{dovecot_users()}
 {_trust(dovecot)}
 {_master(dovecot)}
 {_tokens(dovecot)}
