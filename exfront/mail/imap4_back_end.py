@@ -175,6 +175,7 @@ class _LogOn:
                 BACK_END_AUTH_MISMATCH, detail, status, alerts=tuple(self._alerts), challenge=self._challenge
             )
         passed_on = code if code in _PASSED_ON else b""
+        detail += f" referral={self._referral.host}" if self._referral is not None else ""
         return BackEndRefused(
             BACK_END_LOGIN_REFUSED, detail, status, passed_on, tuple(self._alerts), referral=self._referral
         )

@@ -7,7 +7,8 @@ import grp
 import os
 import pwd
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrs import frozen
@@ -15,6 +16,7 @@ from attrs import frozen
 from tests.support.process import Daemon, free_port, program
 
 MAILS = 3  # in each INBOX
+_PASSWD_AGE = 1.1  # seconds: Dovecot looks at its password file once in a second
 
 
 @frozen
@@ -73,6 +75,11 @@ class Dovecot:
         """The maildir of one user."""
         return self.folder / "mail" / name
 
+    def know(self, users: Iterable[MailUser], fields: str = "") -> None:
+        """From now on these users and no others; `fields` are extra ones of their entries in the password file."""
+        (self.folder / "passwd").write_text("".join(_entries(users, fields)))
+        time.sleep(_PASSWD_AGE)
+
     def logins(self, service: str = "") -> list[str]:
         """The mailboxes logged in to so far, in order, as Dovecot's own log names them; `service` is imap or pop3."""
         return re.findall(rf"{service or '(?:imap|pop3)'}-login: Info: Login: user=<([^>]*)>", self.daemon.log_text())
@@ -100,19 +107,24 @@ def _check_protocols() -> None:
 
 
 def _write_mailboxes(folder: Path, server: str, users: Iterable[MailUser]) -> None:
-    lines = []
-    for user in users:
-        password = base64.b64encode(user.password).decode()
-        for login in user.logins:
-            name = login.lower().replace("\\", "\\\\")
-            lines.append(f"{name}:{{PLAIN.B64}}{password}::::::user={user.name}\n")
+    people = list(users)
+    for user in people:
         new = folder / "mail" / user.name / "new"
         new.mkdir(parents=True)
         for number in range(1, MAILS + 1):
             (new / f"{number}.exfront.{server}").write_text(_mail(user.name, server, number))
-    (folder / "passwd").write_text("".join(lines))
+    (folder / "passwd").write_text("".join(_entries(people)))
     if os.geteuid() == 0:
         _give_to_nobody(folder / "mail")
+
+
+def _entries(users: Iterable[MailUser], fields: str = "") -> Iterator[str]:
+    """The password file: a line for each spelling."""
+    for user in users:
+        password = base64.b64encode(user.password).decode()
+        for login in user.logins:
+            name = login.lower().replace("\\", "\\\\")
+            yield f"{name}:{{PLAIN.B64}}{password}::::::user={user.name} {fields}".rstrip() + "\n"
 
 
 def _mail(user: str, server: str, number: int) -> str:

@@ -79,7 +79,7 @@ class Person:
                 "msExchMailboxGuid": [self.mailbox_guid.bytes_le],
                 "altSecurityIdentities": [f"X509:<I>CN=exfront test authority<S>CN={self.alias}"],
                 "legacyExchangeDN": [f"{_LEGACY}/cn=Recipients/cn={self.alias}"],
-                **_home(self.home, self.server),
+                **home_attributes(self.home, self.server),
             }
         return {
             "objectClass": ["top", "person", "organizationalPerson", "user"],
@@ -224,7 +224,7 @@ def _for_slapd(dn: str, values: Attributes) -> tuple[str, Attributes]:
     return dn, {**values, "objectClass": classes, "cn": [dn.partition(",")[0].partition("=")[2]]}
 
 
-def _home(home: str, server: str) -> Attributes:
+def home_attributes(home: str, server: str) -> Attributes:
     if "=" in home:
         return {"homeMDB": [home]}
     store = f"CN=Mailbox Store ({server}),CN=First Storage Group,CN=InformationStore,CN={server},CN=Servers,{GROUP}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from attrs import frozen
 
 from tests.support.authority import Authority
-from tests.support.population import BASE, SERVICE_DN, SERVICE_PASSWORD, Population, population
+from tests.support.population import BASE, SERVICE_DN, SERVICE_PASSWORD, Attributes, Population, population
 from tests.support.process import Daemon, free_port, program, remove, temporary_folder
 
 _SCHEMAS = ("core", "cosine", "inetorgperson", "misc")
@@ -22,6 +22,8 @@ _OWN_SCHEMA = Path(__file__).with_name("ad.schema")
 _MODULES = Path("/usr/lib/ldap")
 _INDEX = "objectClass,sAMAccountName,userPrincipalName,proxyAddresses,mail,mailNickname,uid,homeMDB,objectGUID eq"
 _ADDRESS = "127.0.0.1"
+_ROOT = f"cn=root,{BASE}"
+_ROOT_PASSWORD = "of-the-test-alone"
 _FREEZE_TIME = 10.0  # seconds; a busy machine takes a moment
 _LOAD_TIME = 300.0  # seconds; 100,000 users take 20 on an idle machine
 
@@ -103,6 +105,16 @@ class Slapd:
         file.touch(mode=0o600)
         file.write_text(self.bind_password + "\n")
         return file
+
+    def replace(self, dn: str, attributes: Attributes) -> None:
+        """Write these attributes of an entry anew, as an administrator does."""
+        lines = [f"dn: {dn}", "changetype: modify"]
+        for name, values in attributes.items():
+            lines += [f"replace: {name}", *(f"{name}: {value!s}" for value in values), "-"]
+        argv = [program("ldapmodify", "ldap-utils"), "-x", "-H", self.url, "-D", _ROOT, "-w", _ROOT_PASSWORD]
+        done = subprocess.run(argv, input="\n".join(lines).encode(), capture_output=True, timeout=20, check=False)
+        if done.returncode:
+            raise AssertionError(f"ldapmodify: {done.stderr.decode('utf-8', 'backslashreplace')}")
 
     def searches(self) -> list[Query]:
         """All searches so far, in order."""
@@ -189,7 +201,8 @@ TLSVerifyClient never
 threads 4
 database mdb
 suffix "{BASE}"
-rootdn "cn=root,{BASE}"
+rootdn "{_ROOT}"
+rootpw {_ROOT_PASSWORD}
 directory {folder}/data
 maxsize 2147483648
 dbnosync
