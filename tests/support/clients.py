@@ -22,15 +22,15 @@ PATIENCE = 20.0  # seconds for one answer
 
 _PACKAGES = {
     "curl": "curl", "mbsync": "isync", "fetchmail": "fetchmail", "getmail": "getmail6", "mutt": "mutt",
-    "openssl": "openssl",
+    "openssl": "openssl", "script": "bsdutils",
 }  # fmt: skip
 
 
-def run(*argv: str, environment: Mapping[str, str] | None = None, seconds: float = 60.0) -> Result:
-    """Run one client program to its end."""
+def run(*argv: str, environment: Mapping[str, str] | None = None, seconds: float = 60.0, typed: bytes = b"") -> Result:
+    """Run one client program to its end, with `typed` as its input."""
     path = program(argv[0], _PACKAGES[argv[0]])
     done = subprocess.run(
-        [path, *argv[1:]], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
+        [path, *argv[1:]], input=typed, capture_output=True, timeout=seconds, check=False,
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/nonexistent", **(environment or {})},
     )  # fmt: skip
     return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
