@@ -122,7 +122,7 @@ class _Run:
     def _next_hop(self, directory: VirtualDirectory, identity: Identity, relay: Relay) -> Report:
         """How the user would be logged on at the back end now, and by which name."""
         steps, account = self.explainer.steps, identity.account
-        if account is None or directory.section.identity != "basic" or relay.proxy_url:
+        if account is None or directory.section.identity != "basic" or relay.proxy_url or relay.token:
             return {}
         place = Place(relay.server.name, relay.service.port, directory.path)
         scheme, learned = steps.next_hops.scheme(place, relay.schemes), steps.next_hops.learned(place)

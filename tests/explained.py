@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from attrs import frozen
 
 from tests.support.cas_sites import OWN
 from tests.support.exfront import toml
-from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, SERVERS, with_cas_sites
+from tests.support.population import BASE, DNS_DOMAIN, DOMAIN, SERVERS, with_generations
 from tests.support.slapd import Site, new_site, site_of
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "docs" / "explain.rst"
 
 _TIME = 60.0  # seconds for one run
+_AT_ONCE = 4
 _URL = re.compile(r"ldap://127\.0\.0\.1:\d+")
 _MILLISECONDS = re.compile(r"\b\d+\.\d ms")
 _UUID = re.compile(r"\b[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}\b")
@@ -55,10 +57,12 @@ class Example:
     words: str
     arguments: tuple[str, ...]
     schema: str = "active_directory"
-    sites: bool = False  # asked where there are sites with Exchange 2007
+    sites: bool = False  # asked where there are sites with Exchange 2007, 2010 and 2013
+    brief: bool = False  # the page has the decision alone
+    front_end: str = "any"  # [exchange] front_end
 
 
-EXAMPLES = (
+EXAMPLES: tuple[Example, ...] = (
     Example(
         "A mailbox on Exchange 2003",
         "The DN in homeMDB names the server: the step left of Servers, right of InformationStore.",
@@ -128,28 +132,105 @@ EXAMPLES = (
 )  # fmt: skip
 
 
+_BY_MAIL = (
+    ("2003", "backend", "The mailbox server itself.", "The mailbox server itself."),
+    ("2007", "illinois", "A Client Access server of the mailbox's site.", "The same one as by IMAP4."),
+    ("2010", "on2010", "The same for 2010, whatever the site.", "The same one as by IMAP4."),
+    ("2013", "on2013", "The server with the active copy, where its front ends' IMAP4 listens behind: 1993, with TLS.",
+     "The same at 1995."),
+)  # fmt: skip
+EXAMPLES += tuple(
+    Example(f"{name} of a mailbox on {generation}", words, (protocol, login), sites=True, brief=True)
+    for generation, login, by_imap4, by_pop3 in _BY_MAIL
+    for name, protocol, words in (("IMAP4", "imap4", by_imap4), ("POP3", "pop3", by_pop3))
+)
+EXAMPLES += (
+    Example(
+        "Exchange 2010: a proxy to another site",
+        "The site of the mailbox has an InternalURL alone.",
+        ("http", "on2010", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+        brief=True,
+    ),
+    Example(
+        "Exchange 2013",
+        "The server with the active copy of the database, at 444; the token says who asks.",
+        ("http", "on2013", "--url", f"https://mail.{DNS_DOMAIN}/owa/"),
+        sites=True,
+        brief=True,
+    ),
+    Example(
+        "ActiveSync of a site with an address of its own",
+        "451: the phone goes there by itself.",
+        ("http", "texas", "--url", f"https://mail.{DNS_DOMAIN}/Microsoft-Server-ActiveSync", "--method", "POST"),
+        sites=True,
+        brief=True,
+    ),
+    Example(
+        "Exchange Web Services of another site",
+        "There is no redirection: the other site's server is told who asks in the SOAP header.",
+        ("http", "iowa", "--url", f"https://mail.{DNS_DOMAIN}/EWS/Exchange.asmx", "--method", "POST"),
+        sites=True,
+        brief=True,
+    ),
+    Example(
+        "OWARedirect",
+        "One address for all: it leads to the path of the mailbox's version.",
+        ("http", "backend", "--url", f"https://mail.{DNS_DOMAIN}/owaredirect"),
+        sites=True,
+        brief=True,
+    ),
+    Example(
+        "POP3 of another site behind a 2007 front end",
+        'With ``front_end = "2007"``: 2007 does not proxy POP3 and IMAP4 between sites.',
+        ("pop3", "iowa"),
+        sites=True,
+        brief=True,
+        front_end="2007",
+    ),
+    Example(
+        "A mailbox newer than the front end",
+        'With ``front_end = "2007"``; a browser would get a link, if the newer server had an ExternalURL.',
+        ("imap4", "on2013"),
+        sites=True,
+        brief=True,
+        front_end="2007",
+    ),
+)
+
+_DECISION = "\ndecision: "
+
+
 def page() -> str:
     """docs/explain.rst, made now."""
-    plain, many = new_site(), site_of(with_cas_sites())
+    plain, many = new_site(), site_of(with_generations())
     try:
-        shown = (_section(many if example.sites else plain, example) for example in EXAMPLES)
-        return _HEAD + "".join(part for section in shown for part in section)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            shown = pool.map(lambda example: _section(many if example.sites else plain, example), EXAMPLES)
+            return _HEAD + "".join(shown)
     finally:
         plain.close()
         many.close()
 
 
-def _section(site: Site, example: Example) -> Iterator[str]:
+def _section(site: Site, example: Example) -> str:
+    return "".join(_lines(site, example))
+
+
+def _lines(site: Site, example: Example) -> Iterator[str]:
     shown = " ".join(f"'{word}'" if "\\" in word else word for word in example.arguments)
     yield f"\n{example.title}\n{'-' * len(example.title)}\n\n{textwrap.fill(example.words, 120)}\n\n"
     yield ".. code-block:: text\n\n"
-    yield textwrap.indent(f"$ exfrontctl explain {shown}\n{masked(run(site, example))}", "    ")
+    output = masked(run(site, example))
+    if example.brief:
+        output = "…\n" + output[output.index(_DECISION) :]
+    yield textwrap.indent(f"$ exfrontctl explain {shown}\n{output}", "    ")
 
 
 def run(site: Site, example: Example) -> str:
     """What the command prints. Raises AssertionError where it fails otherwise than by a refusal."""
-    configuration = site.slapd.folder / f"{example.schema}.toml"
-    configuration.write_text(toml(_settings(site, example.schema)))
+    configuration = site.slapd.folder / f"{EXAMPLES.index(example)}.toml"
+    configuration.write_text(toml(_settings(site, example)))
     argv = [sys.executable, "-m", "exfront.control", "explain", *example.arguments]
     argv += ["--offline", "--config", str(configuration)]
     ended = subprocess.run(argv, capture_output=True, timeout=_TIME, check=False)
@@ -165,7 +246,7 @@ def masked(text: str) -> str:
     return _MILLISECONDS.sub("0.4 ms", text)
 
 
-def _settings(site: Site, schema: str) -> dict[str, Any]:
+def _settings(site: Site, example: Example) -> dict[str, Any]:
     return {
         "directory": {
             "servers": [site.slapd.url],
@@ -174,10 +255,11 @@ def _settings(site: Site, schema: str) -> dict[str, Any]:
             "bind_password_file": str(site.slapd.password_file()),
             "ca_file": str(site.authority.ca_file),
             "domains": {DOMAIN: BASE},
-            "schema": schema,
+            "schema": example.schema,
             "site": OWN.name,
         },
         "back_ends": {"suffixes": [DNS_DOMAIN, "msxfaq.de"]},
+        "exchange": {"front_end": example.front_end},
         "proxy": {"secret_file": str(site.slapd.password_file())},
         "server": [{"name": name, "host": f"{name}.{DNS_DOMAIN}"} for name in SERVERS],
         "listener": [{"protocol": "http", "address": "127.0.0.1:0", "tls": "none", "allow_plaintext": True}],
@@ -188,6 +270,9 @@ def _settings(site: Site, schema: str) -> dict[str, Any]:
                 "virtual_directory": [
                     {"path": "/exchange", "application": "exchange", "smtp_domain": DNS_DOMAIN},
                     {"path": "/owa", "application": "owa"},
+                    {"path": "/EWS", "application": "ews"},
+                    {"path": "/Microsoft-Server-ActiveSync", "application": "activesync"},
+                    {"path": "/owaredirect", "application": "owaredirect"},
                 ],
             }
         ],
