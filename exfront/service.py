@@ -104,6 +104,7 @@ class Core:
         await self.topology.stop()
         await self.directory.stop()
         await self.passwords.stop()
+        self.deadlines.stop()
 
 
 def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...] = ()) -> Core:

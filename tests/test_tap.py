@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,8 @@ class RealTwistdTests(OptionsTestCase):
         daemon = Daemon(argv, self.folder / "log", [("127.0.0.1", port)])
         self.addCleanup(daemon.kill)
         daemon.start()
+        with socket.create_connection(("127.0.0.1", port), 10) as client:  # greeted: signals are heard from then on
+            self.assertEqual(client.recv(4), b"* OK")
         self.assertEqual(daemon.stop(seconds=40), 0, daemon.log_text())
         for warning in (":7: listener[1].allow_plaintext: ", ":9: control.allow_root: "):
             self.assertIn(f"{self.file}{warning}", daemon.log_text())

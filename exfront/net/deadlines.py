@@ -100,6 +100,13 @@ class Deadlines:
         """All that wait."""
         return [deadline for slot in self._slots.values() for deadline in slot]
 
+    def stop(self) -> None:
+        """Whoever had deadlines is gone: the reactor's call for them is taken back."""
+        if self._look_at is not None:
+            self._look_call.cancel()
+        self._look_at = None
+        self._slots, self._order = {}, []
+
     def slot(self, when: float) -> Slot:
         """Where what is due at `when` waits."""
         number = int(when / limits.DEADLINE_TICK) + 1

@@ -31,6 +31,16 @@ class DeadlinesTests(SynchronousTestCase):
             self.assertGreaterEqual(took, seconds)
             self.assertLessEqual(took, seconds + limits.DEADLINE_TICK + 0.02)
 
+    def test_stopped_it_leaves_the_reactor_nothing(self) -> None:
+        self.deadlines.callLater(1.0, self.called.append, "x")
+        self.deadlines.stop()
+        self.deadlines.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(list(self.deadlines.getDelayedCalls()), [])
+        self.deadlines.callLater(1.0, self.called.append, "y")
+        self.wait(1.5)
+        self.assertEqual(self.called, ["y"])
+
     def test_arguments_are_passed_on(self) -> None:
         self.deadlines.callLater(1.0, self.called.append, "x")
         self.deadlines.callLater(1.0, lambda **words: self.called.append(words), word=1)

@@ -315,7 +315,7 @@ class TopologyTests(SambaTests):
         self.assertEqual(gate.roles, {"front_end"})
         boston = topology.find("boston")
         assert boston is not None
-        self.assertEqual((boston.imap4, boston.pop3), (Service(143), Service(110)))
+        self.assertEqual((boston.imap4, boston.pop3), (Service(993, "implicit"), Service(995, "implicit")))
 
     async def test_what_routing_needs_of_the_seven_branches(self) -> None:
         """Versions, roles, sites, URLs, authentication bits and public stores, as Samba holds them, decide the flow."""
