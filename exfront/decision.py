@@ -96,6 +96,21 @@ STEPS = ("admit", "authenticate", "locate", "route", "relay")
 
 
 @define
+class StepTimes:
+    """How long each step took, in seconds; None for one that was not taken."""
+
+    admit: float | None = None
+    authenticate: float | None = None
+    locate: float | None = None
+    route: float | None = None
+    relay: float | None = None
+
+    def taken(self) -> dict[str, float]:
+        """By name, those that were taken."""
+        return {name: took for name in STEPS if (took := getattr(self, name)) is not None}
+
+
+@define
 class SessionRecord:
     """One line of the access log: a mail session, or one HTTP request.
 
@@ -131,7 +146,7 @@ class SessionRecord:
     octets_in: int = 0
     octets_out: int = 0
     duration: float = 0.0
-    steps: dict[str, float] = field(factory=dict)
+    steps: StepTimes = field(factory=StepTimes)
 
     def refuse(self, reason: Reason, detail: str = "") -> None:
         """Note why; the first reason stands, what follows from it adds nothing."""

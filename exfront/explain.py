@@ -68,7 +68,7 @@ class Explainer:
         except Refused as refused:
             run.report["refused"] = _refused(question.protocol, refused.reason, refused.detail, run.at)
         run.report["servers"] = plain(self.states())
-        run.report["times"] = {step: round(seconds, 6) for step, seconds in run.record.steps.items()}
+        run.report["times"] = {step: round(seconds, 6) for step, seconds in run.record.steps.taken().items()}
         return run.report
 
 

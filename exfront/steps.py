@@ -68,7 +68,7 @@ class Steps:
         """Enter a connection in the session table. Raises `Refused`."""
         began = self.clock.seconds()
         session = self.sessions.open(protocol, listener, address, port, secure)
-        session.record.steps["admit"] = self.clock.seconds() - began
+        session.record.steps.admit = self.clock.seconds() - began
         return session
 
     def accept(
@@ -97,7 +97,7 @@ class Steps:
             async with self.turns.turn(record.client):
                 identity = await self.portal.authenticate(name, secret, record)
         finally:
-            record.steps["authenticate"] = self.clock.seconds() - began
+            record.steps.authenticate = self.clock.seconds() - began
         return identity
 
     async def trust(self, record: SessionRecord, name: str, keys: Sequence[LookupKey]) -> Identity:
@@ -106,7 +106,7 @@ class Steps:
         try:
             return await self.portal.trust(name, keys, record)
         finally:
-            record.steps["authenticate"] = self.clock.seconds() - began
+            record.steps.authenticate = self.clock.seconds() - began
 
     async def claim(self, record: SessionRecord, name: bytes, message: Secret, token: str) -> Identity:
         """Whose token is it? See `exfront.auth.portal.Portal.claimed`. Raises `Refused`."""
@@ -114,7 +114,7 @@ class Steps:
         try:
             return await self.portal.claimed(name, message, token, record)
         finally:
-            record.steps["authenticate"] = self.clock.seconds() - began
+            record.steps.authenticate = self.clock.seconds() - began
 
     async def locate(
         self, record: SessionRecord, identity: Identity, named: Sequence[LookupKey] = (), trace: Trace | None = None
@@ -128,7 +128,7 @@ class Steps:
             await self.servers_known()
             mailbox = await self._locate(record, identity, named, trace)
         finally:
-            record.steps["locate"] = self.clock.seconds() - began
+            record.steps.locate = self.clock.seconds() - began
         if mailbox is not None:
             record.mailbox = mailbox.shown
         return mailbox
@@ -141,7 +141,7 @@ class Steps:
         began = self.clock.seconds()
         world = self.world() if world is None else world
         decision: Decision = decide(facts, world)
-        record.steps["route"] = self.clock.seconds() - began
+        record.steps.route = self.clock.seconds() - began
         record.decision = type(decision).__name__
         if isinstance(decision, Refuse) and decision.server:
             record.back_end = decision.server

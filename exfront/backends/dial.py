@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +125,9 @@ class Dialer:
         seconds: float,
         gone: Callable[[], None],
     ) -> IProtocol:
-        def forget(protocol: IProtocol) -> None:
-            self._handshakes.pop(protocol, None)
-            gone()
-
-        handshake = Handshake(factory, self.clock, forget)
+        handshake = Handshake(factory, self.clock, gone)
         verification = self._verification(relay) if relay.service.tls == "implicit" else None
-        where = f"host={relay.server.host} address={address} port={relay.service.port}"
+        where = _where(relay.server.host, address, relay.service.port)
         at_once = None if preface else verification
         try:
             await self.transports.connect(address, relay.service.port, seconds, _Once(handshake), at_once)
@@ -141,8 +138,14 @@ class Dialer:
         except ConnectError as error:
             raise Refused(BACK_END_REFUSED, f"{where} error={type(error).__name__}") from None
         protocol = await handshake.ready(verification, where, preface)
-        self._handshakes[protocol] = handshake
+        if relay.service.tls == "starttls":
+            self._handshakes[protocol] = handshake
+            handshake.gone = partial(self._gone, protocol, gone)
         return protocol
+
+    def _gone(self, protocol: IProtocol, gone: Callable[[], None]) -> None:
+        del self._handshakes[protocol]
+        gone()
 
     def _verification(self, relay: Relay) -> Verification:
         server, shown = relay.server, self.certificate if relay.proves else None
@@ -186,6 +189,12 @@ class Dialer:
             raise Refused(BACK_END_NO_ADDRESS, f"host={host} error=slow DNS") from None
 
 
+@lru_cache(1024)
+def _where(host: str, address: str, port: int) -> str:
+    """For the log; one text for all connections to a service, each of which keeps it."""
+    return f"host={host} address={address} port={port}"
+
+
 class _Once(Factory):
     """Gives the one protocol it was made for."""
 
@@ -194,6 +203,6 @@ class _Once(Factory):
     def __init__(self, handshake: Handshake) -> None:
         self._handshake = handshake
 
-    def buildProtocol(self, addr: IAddress | None) -> Handshake:
+    def buildProtocol(self, addr: IAddress | None) -> Handshake:  # type: ignore[override]
         self._handshake.address = addr
         return self._handshake

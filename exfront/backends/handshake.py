@@ -15,12 +15,13 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
 from exfront.backends.certificate import Verification
+from exfront.net.slim import SlimProtocol
 from exfront.reasons import (
     BACK_END_CERTIFICATE,
     BACK_END_CONNECT_TIMEOUT,
@@ -33,17 +34,23 @@ from exfront.reasons import (
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
-class Handshake(Protocol):
+class Handshake(SlimProtocol):
     """Passes every event to the protocol that `factory` builds; builds it only when the handshake is through.
 
     `transport.connect` fires before a certificate was looked at, so "connected" is `handshakeCompleted` here.
     """
 
-    def __init__(self, factory: IProtocolFactory, clock: IReactorTime, gone: Callable[[IProtocol], None]) -> None:
+    __slots__ = (
+        "_clock", "_deadline", "_factory", "_inner", "_lost", "_timed_out", "_verification", "_waiting", "_where",
+        "address", "gone",
+    )  # fmt: skip
+
+    def __init__(self, factory: IProtocolFactory, clock: IReactorTime, gone: Callable[[], None]) -> None:
+        super().__init__()
         self.address: IAddress | None = None
-        self._factory = factory
+        self.gone = gone  # called at the connection's end, if `ready` has come to its own
+        self._factory: IProtocolFactory | None = factory
         self._clock = clock
-        self._gone = gone
         self._inner: IProtocol | None = None
         self._waiting: Deferred[None] | None = None
         self._deadline: IDelayedCall | None = None
@@ -66,8 +73,9 @@ class Handshake(Protocol):
             await self._wait()
         if self._lost is not None:
             raise Refused(BACK_END_REFUSED, f"{where} error=closed at once")
-        assert self.address is not None and self.transport is not None
+        assert self._factory is not None and self.address is not None and self.transport is not None
         inner = self._factory.buildProtocol(self.address)
+        self._factory = self.address = None  # of no use to a connection that may last for hours
         if inner is None:
             raise Refused(BACK_END_REFUSED, f"{where} error=not wanted any more")
         self._inner = inner
@@ -109,9 +117,10 @@ class Handshake(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Pass on; while a handshake is waited for this is its failure."""
         self._lost = reason
-        self._fire(self._refusal(reason))
+        if self._waiting is not None:
+            self._fire(self._refusal(reason))
         if self._inner is not None:
-            self._gone(self._inner)
+            self.gone()
             self._inner.connectionLost(reason)
 
     def _wait(self) -> Deferred[None]:

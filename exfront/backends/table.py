@@ -69,7 +69,8 @@ class Place:
     """One connection's place at a back end, from the attempt to its end; `failed` and `given_up` free it too."""
 
     _table: BackEndTable
-    _service: str  # for the log
+    _protocol: Protocol
+    _name: str
     _server: _Server
     _breaker: Breaker
     _attempt: Attempt
@@ -97,6 +98,11 @@ class Place:
         self._breaker.failed(self._attempt, self._table.seconds(), error)
         if self._breaker.out and not was_out:
             _log.warn("{service} is left alone for now: {error}", service=self._service, error=error)
+
+    @property
+    def _service(self) -> str:
+        """For the log."""
+        return f"{self._protocol} of {self._name}"
 
     def given_up(self) -> None:
         """Nobody waits for it any more."""
@@ -163,7 +169,7 @@ class BackEndTable:
         if attempt is None:
             raise Refused(BACK_END_OUT, f"server={server} out={now - breaker.since:.1f}s last: {breaker.error}")
         entry.connections += 1
-        return Place(self, f"{protocol} of {server}", entry, breaker, attempt)
+        return Place(self, protocol, server, entry, breaker, attempt)
 
     async def wait_and_take(
         self, server: str, protocol: Protocol, port: int, clock: IReactorTime, *, only: bool = True

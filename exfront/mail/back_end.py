@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront.mail.back_end_log_on import BeginTLS, LogOn, Step, broken
 from exfront.mail.login import Welcome
 from exfront.net.relay import Leg
+from exfront.net.slim import SlimProtocol
 from exfront.reasons import BACK_END_LOGIN_LOST, BACK_END_LOGIN_TIMEOUT, Refused
 
 
@@ -36,10 +36,13 @@ class Reader(Protocol):
 
 
 @implementer(IHalfCloseableProtocol)
-class BackEnd(TwistedProtocol):
+class BackEnd(SlimProtocol):
     """One connection to a back end. `leg` is set once it is relayed; `new_reader` reads its answers until then."""
 
+    __slots__ = ("_clock", "_failed", "_new_reader", "_reader", "_waiting", "leg")
+
     def __init__(self, new_reader: Callable[[], Reader], clock: IReactorTime) -> None:
+        super().__init__()
         self.leg: Leg | None = None
         self._new_reader = new_reader
         self._reader = new_reader()
@@ -63,8 +66,10 @@ class BackEnd(TwistedProtocol):
         return welcome
 
     def take_rest(self) -> bytes:
-        """What came behind the end of the log-on."""
-        return self._reader.take_rest()
+        """What came behind the end of the log-on; no more is read here."""
+        rest = self._reader.take_rest()
+        del self._reader
+        return rest
 
     def abort(self) -> None:
         """Close now."""
@@ -154,7 +159,7 @@ class BackEndFactory(Factory):
         self._new_reader = new_reader
         self._clock = clock
 
-    def buildProtocol(self, addr: IAddress | None) -> BackEnd:
+    def buildProtocol(self, addr: IAddress | None) -> BackEnd:  # type: ignore[override]
         """See `twisted.internet.interfaces.IProtocolFactory`."""
         return BackEnd(self._new_reader, self._clock)
 

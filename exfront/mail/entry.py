@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 from twisted.internet.interfaces import IAddress
@@ -55,7 +56,12 @@ def facts_for(session: Session) -> ClientFacts:
 def endpoint_of(address: IAddress) -> Endpoint | None:
     """An end of a connection; None where that is no IP address."""
     host = str(getattr(address, "host", ""))
-    return Endpoint(host, int(getattr(address, "port", 0))) if host else None
+    return _endpoint(host, int(getattr(address, "port", 0))) if host else None
+
+
+@lru_cache(256)  # thousands of clients connect to the same
+def _endpoint(host: str, port: int) -> Endpoint:
+    return Endpoint(host, port)
 
 
 def find_referred(referral: Referral, topology: Topology) -> Server | None:

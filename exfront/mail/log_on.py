@@ -88,7 +88,7 @@ class Way:
                 raise self._wrong_token(identity, record, refused) from None
             raise
         finally:
-            record.steps["relay"] = self.clock.seconds() - began
+            record.steps.relay = self.clock.seconds() - began
 
     async def _identify(
         self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None

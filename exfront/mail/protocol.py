@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IReactorTime,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +27,7 @@ from exfront.config.kinds import within
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.mail import MailSection
+from exfront.mail.back_end import BackEnd
 from exfront.mail.back_end_log_on import BackEndRefused
 from exfront.mail.entry import endpoint_of
 from exfront.mail.journal import Journal
@@ -45,6 +46,7 @@ from exfront.mail.login import (
     Refusal,
     Send,
     StartTLS,
+    relayed,
 )
 from exfront.mail.promises import promised
 from exfront.mail.relayed import Relayed
@@ -52,6 +54,7 @@ from exfront.mail.timers import Timers
 from exfront.names import decode
 from exfront.net.certificates import peer_certificate
 from exfront.net.relay import Leg
+from exfront.net.slim import SlimProtocol
 from exfront.reasons import (
     BAD_INPUT,
     CLIENT_GONE,
@@ -67,6 +70,7 @@ from exfront.steps import Steps
 from exfront.wire.client_facts import Told
 
 _AS_USUAL = MailSection()
+_RELAYED = {kind.protocol: relayed(kind.new_speaker()) for kind in (IMAP4, POP3)}
 _TLS_RECORD = b"\x16"  # RFC 8446 section 5.1: a handshake begins so, and no command does
 
 
@@ -75,12 +79,18 @@ class Fault(Exception):  # noqa: N818 - stands in the log for another exception
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
-class MailProtocol(Protocol):
+class MailProtocol(SlimProtocol):
     """One client's connection, from greeting to close.
 
     `settings` is [limits], `mail` is [mail]; `tls` makes the contexts of STARTTLS and STLS, None where they are not
-    offered.
+    offered. Once it is joined to a back end, nothing is kept that only a log-on needs.
     """
+
+    __slots__ = (
+        "_asks_for_certificate", "_certificate", "_closing", "_gone", "_handshaking", "_journal", "_kind", "_leg",
+        "_login", "_paused", "_read_ended", "_reader", "_relayed", "_session", "_settings", "_timers", "_tls",
+        "_under_way", "_way",
+    )  # fmt: skip
 
     log = Logger()
 
@@ -95,6 +105,7 @@ class MailProtocol(Protocol):
         tls: IOpenSSLServerConnectionCreator | None,
         mail: MailSection = _AS_USUAL,
     ) -> None:
+        super().__init__()
         self._kind = kind
         self._session = session
         self._settings = settings
@@ -112,7 +123,6 @@ class MailProtocol(Protocol):
         self._login: Login[Any] = Login(kind.new_speaker(), promised(offer, kind.protocol, steps, mail))
         self._reader = kind.new_reader()
         self._under_way: Deferred[None] | None = None
-        self._entered: Entered | None = None
         self._relayed: Relayed | None = None
         self._leg: Leg | None = None
         self._paused = False
@@ -130,7 +140,7 @@ class MailProtocol(Protocol):
         """Greet, and begin to count the time until the log-on."""
         if self._session.connected is None:
             self._session.connected = endpoint_of(self._client.getHost())
-        self._session.stop = lambda: self._guard(self._drain)
+        self._session.stop = self._stop
         self._session.abort = self._abort
         self._timers.later("login", self._settings.mail_login_time, self._login_too_slow)
         if self._handshaking:
@@ -215,7 +225,7 @@ class MailProtocol(Protocol):
         if self._read_ended and self._login.reading:
             self._client.loseConnection()
 
-    def _perform(self, actions: list[Action]) -> None:
+    def _perform(self, actions: list[Action], entered: BackEnd | None = None) -> None:
         for action in actions:
             match action:
                 case Send(data):
@@ -232,7 +242,8 @@ class MailProtocol(Protocol):
                 case NoteRefusal(reason, name):
                     self._journal.refused_unasked(decode(name), reason, self._kind.refused)
                 case Join():
-                    self._join()
+                    assert entered is not None
+                    self._join(entered)
                 case Close(reason):
                     self._close(reason)
 
@@ -268,8 +279,7 @@ class MailProtocol(Protocol):
 
     def _logged_on(self, entered: Entered) -> None:
         self._under_way = None
-        self._entered = entered
-        self._perform(self._login.accepted(entered.welcome))
+        self._perform(self._login.accepted(entered.welcome), entered.back_end)
 
     def _not_logged_on(self, failure: Failure) -> None:
         self._under_way = None
@@ -299,16 +309,18 @@ class MailProtocol(Protocol):
         self._resume()
         self._read()
 
-    def _join(self) -> None:
+    def _join(self, back_end: BackEnd) -> None:
         """From here no Python of ours reads a line."""
-        assert self._entered is not None
         self._timers.cancel("login")
         self._journal.joined()
         self._resume()
         record = self._journal.record
-        self._relayed = Relayed(self._kind, self._client, self._entered, record, self._settings, self._timers)
+        self._relayed = Relayed(self._kind, self._client, back_end, record, self._settings, self._timers)
         self._leg = self._relayed.leg
-        self._relayed.start(self._reader.take_rest())
+        from_client, from_back_end = self._reader.take_rest(), back_end.take_rest()
+        self._login = _RELAYED[self._kind.protocol]
+        del self._reader, self._way, self._certificate
+        self._relayed.start(from_client, from_back_end)
         if self._read_ended:
             self._leg.read_ended()
 
@@ -364,8 +376,11 @@ class MailProtocol(Protocol):
         self._cancel_log_on()
         self._perform(last_words)
 
-    def _drain(self) -> None:
+    def _stop(self) -> None:
         """The service stops (S-OPS-7)."""
+        self._guard(self._drain)
+
+    def _drain(self) -> None:
         if self._relayed is not None:
             self._relayed.drain(self._login.speaker.bye(DRAINING))
         else:

@@ -8,8 +8,8 @@ from typing import Any
 from exfront import limits
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
+from exfront.mail.back_end import BackEnd
 from exfront.mail.kinds import Kind
-from exfront.mail.log_on import Entered
 from exfront.mail.timers import Timers
 from exfront.net.relay import Ended, Leg, join
 from exfront.reasons import DRAINING
@@ -18,33 +18,33 @@ from exfront.reasons import DRAINING
 class Relayed:
     """Joins `client`, a transport, to the back end that was entered; octets and the end go to `record`."""
 
+    __slots__ = ("_kind", "_record", "_relay", "_settings", "_timers")
+
     def __init__(
-        self, kind: Kind, client: Any, entered: Entered, record: SessionRecord, settings: LimitsSection, timers: Timers
+        self, kind: Kind, client: Any, back_end: BackEnd, record: SessionRecord, settings: LimitsSection, timers: Timers
     ) -> None:
         self._kind = kind
         self._record = record
         self._settings = settings
         self._timers = timers
-        self._back_end = entered.back_end
         self._relay = join(
             client,
-            entered.back_end.transport,
+            back_end.transport,
             record,
             timers.clock,
             idle_time=settings.imap4_idle_time if kind.protocol == "imap4" else settings.pop3_idle_time,
             stall_time=settings.stall_time,
             ended=self._ended,
         )
-        self._back_end.leg = self._relay.back_end
+        back_end.leg = self._relay.back_end
 
     @property
     def leg(self) -> Leg:
         """Where the client's events go."""
         return self._relay.client
 
-    def start(self, from_client: bytes) -> None:
+    def start(self, from_client: bytes, from_back_end: bytes) -> None:
         """What was read ahead goes first, each way (S-MAIL-10)."""
-        from_back_end = self._back_end.take_rest()
         if from_back_end:
             self._relay.back_end.received(from_back_end)
         if from_client:

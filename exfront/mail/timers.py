@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
@@ -14,25 +14,33 @@ class Timers:
 
     clock: IReactorTime
     guard: Callable[[Callable[[], object]], None]
-    _waiting: dict[str, IDelayedCall] = field(factory=dict)
+    _waiting: dict[str, IDelayedCall] | None = None  # mostly: an idle session waits for nothing of its own
 
     def later(self, name: str, seconds: float, call: Callable[[], object]) -> None:
         """Call in `seconds`, in place of what waited under `name`."""
 
-        def run() -> None:
-            del self._waiting[name]
-            self.guard(call)
-
         self.cancel(name)
-        self._waiting[name] = self.clock.callLater(seconds, run)
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting[name] = self.clock.callLater(seconds, self._run, name, call)
 
     def cancel(self, name: str) -> None:
         """Forget the call under `name`, if one waits."""
-        timer = self._waiting.pop(name, None)
+        timer = self._pop(name)
         if timer is not None:
             timer.cancel()
 
     def cancel_all(self) -> None:
         """Forget them all."""
-        for name in tuple(self._waiting):
+        for name in tuple(self._waiting or ()):
             self.cancel(name)
+
+    def _run(self, name: str, call: Callable[[], object]) -> None:
+        self._pop(name)
+        self.guard(call)
+
+    def _pop(self, name: str) -> IDelayedCall | None:
+        timer = self._waiting.pop(name, None) if self._waiting is not None else None
+        if not self._waiting:
+            self._waiting = None
+        return timer

@@ -18,6 +18,7 @@ from exfront.decision import SessionRecord
 from exfront.net.transports import IPassesOn
 from exfront.reasons import CLIENT_IDLE, CLIENT_TIMEOUT, Reason
 
+_NONE: list[IDelayedCall] = []  # shared, as nearly no relay has any
 _UNSEEN = b"?"  # the last octets, where nobody saw them: no line's end
 
 Who = Literal["client", "back end", "idle", "stall", "exfront"]
@@ -33,39 +34,35 @@ class Ended:
 
 @implementer(IPushProducer)
 @define(eq=False)
-class _Source:
-    """The reading side of a transport as a producer; knows since when its consumer is stalled."""
-
-    transport: Any
-    clock: IReactorTime
-    stalled_since: float | None = None
-
-    def pauseProducing(self) -> None:
-        if self.stalled_since is None:
-            self.stalled_since = self.clock.seconds()
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.stalled_since = None
-        self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The consumer is gone: its own `lost` ends the relay."""
-
-
-@define(eq=False)
 class Leg:
-    """One side of a relay. The protocol on `transport` calls `received`, `read_ended`, `lost`."""
+    """One side of a relay. The protocol on `transport` calls `received`, `read_ended`, `lost`.
+
+    It is the producer of the other side's transport, and knows since when that is stalled.
+    """
 
     relay: Relay
     transport: Any
-    source: _Source
     counted_as: Literal["octets_in", "octets_out"]
     other: Leg = field(init=False, repr=False)
     tail: bytes = b""
     read_closed: bool = False
     closed: bool = False
     fed: bool = True
+    stalled_since: float | None = None
+
+    def pauseProducing(self) -> None:
+        """The other side does not take what comes from here."""
+        if self.stalled_since is None:
+            self.stalled_since = self.relay.clock.seconds()
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It does again."""
+        self.stalled_since = None
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The other side is gone: its own `lost` ends the relay."""
 
     def received(self, data: bytes) -> None:
         """Octets from this side go to the other, at once."""
@@ -131,7 +128,7 @@ class Relay:
     active: float = 0.0
     _over: bool = False
     _watch: IDelayedCall | None = None
-    _timers: set[IDelayedCall] = field(factory=set)
+    _timers: list[IDelayedCall] = field(factory=lambda: _NONE)
 
     def interject(self, data: bytes) -> None:
         """Say `data` (a ``* BYE`` of ours) to the client where that cannot break into an answer, then close.
@@ -171,11 +168,11 @@ class Relay:
     def start(self) -> None:
         """Register the producers both ways and watch for silence."""
         self.active = self.clock.seconds()
-        self.client.transport.registerProducer(self.back_end.source, True)
-        self.back_end.transport.registerProducer(self.client.source, True)
+        self.client.transport.registerProducer(self.back_end, True)
+        self.back_end.transport.registerProducer(self.client, True)
         for leg in (self.client, self.back_end):
             if IPassesOn.providedBy(leg.transport):
-                leg.transport.pass_on(leg.other.transport, leg.passed)
+                leg.transport.pass_on(leg.other.transport, leg)
         self._schedule()
 
     def _pass_on_client_end(self) -> None:
@@ -213,17 +210,13 @@ class Relay:
         return True
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
-        def run() -> None:
-            self._timers.discard(timer)
-            call()
-
-        timer = self.clock.callLater(seconds, run)
-        self._timers.add(timer)
+        self._timers = [*self._timers, self.clock.callLater(seconds, call)]
 
     def _cancel_timers(self) -> None:
         for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+            if timer.active():
+                timer.cancel()
+        self._timers = _NONE
 
     def _schedule(self) -> None:
         self._watch = self.clock.callLater(min(limits.RELAY_WATCH_TIME, self.idle_time, self.stall_time), self._look)
@@ -231,7 +224,7 @@ class Relay:
     def _look(self) -> None:
         """One coarse timer a relay, at most a minute late; data moves no timer."""
         now = self.clock.seconds()
-        stalls = (self.client.source.stalled_since, self.back_end.source.stalled_since)
+        stalls = (self.client.stalled_since, self.back_end.stalled_since)
         if any(since is not None and now - since >= self.stall_time for since in stalls):
             self._abort(Ended("stall", CLIENT_TIMEOUT))
         elif now - self.active >= self.idle_time:
@@ -257,8 +250,8 @@ def join(
     get their `connectionLost` and must pass it to their leg.
     """
     relay = Relay(record, clock, idle_time, stall_time, ended)
-    relay.client = Leg(relay, client_transport, _Source(client_transport, clock), "octets_in")
-    relay.back_end = Leg(relay, back_end_transport, _Source(back_end_transport, clock), "octets_out")
+    relay.client = Leg(relay, client_transport, "octets_in")
+    relay.back_end = Leg(relay, back_end_transport, "octets_out")
     relay.client.other, relay.back_end.other = relay.back_end, relay.client
     relay.start()
     return relay

@@ -6,7 +6,6 @@ A protocol sees Twisted's interfaces alone: `ITCPTransport`, `ITLSTransport`, `I
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -25,14 +24,21 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import Interface
 
 
+class Counter(Protocol):
+    """Hears of octets that a transport moved by itself."""
+
+    def passed(self, octets: int) -> None:
+        """So many went to the sink, and not through `dataReceived`."""
+        ...
+
+
 class IPassesOn(Interface):
     """A transport that may move octets to another one by itself, when there are many."""
 
-    def pass_on(sink: object, moved: Callable[[int], None]) -> None:
+    def pass_on(sink: object, counter: Counter) -> None:
         """From now on the protocol's `dataReceived` does nothing but write to `sink`, at once.
 
-        `moved` is called with a number of octets that went to `sink` and not through `dataReceived`. Where `sink` is of
-        another make, nothing changes.
+        `counter` hears of what did not go through it. Where `sink` is of another make, nothing changes.
         """
 
 

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from exfront.config.log import LogSection
-from exfront.decision import STEPS, SessionRecord
+from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
 
 _FIELD_CHARACTERS = 1024  # S-HTTP-40
@@ -183,7 +183,11 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         str(record.octets_in),
         str(record.octets_out),
         f"{record.duration:.6f}",
-        *[f"{spent[step]:.6f}" if step in spent else "-" for step in STEPS],
+        _seconds(spent.admit),
+        _seconds(spent.authenticate),
+        _seconds(spent.locate),
+        _seconds(spent.route),
+        _seconds(spent.relay),
         record.location,
         record.schemes_offered,
         record.scheme_used,
@@ -191,6 +195,10 @@ def _values(record: SessionRecord) -> tuple[str, ...]:
         record.command,
         record.detail,
     )
+
+
+def _seconds(took: float | None) -> str:
+    return "-" if took is None else f"{took:.6f}"
 
 
 @lru_cache(16)

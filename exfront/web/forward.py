@@ -521,7 +521,7 @@ class Forward:
 
     def _end(self, refused: Refused | None) -> None:
         now = self.context.clock.seconds()
-        self.record.steps["relay"] = now - self._began
+        self.record.steps.relay = now - self._began
         counted, self._counted = self._counted, None
         if counted is not None:
             if refused is None:

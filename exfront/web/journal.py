@@ -26,9 +26,7 @@ class Journal:
         record = self.sessions.new_record(self.session)
         record.octets_in = octets_in
         admitted = self.session.record.steps
-        if admitted:  # only the first request was let in just now
-            record.steps.update(admitted)
-            admitted.clear()
+        record.steps.admit, admitted.admit = admitted.admit, None  # only the first request was let in just now
         return record
 
     def finish(self, record: SessionRecord) -> None:

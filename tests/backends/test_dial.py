@@ -313,7 +313,7 @@ class DialTests(TestCase):
         """S-ROUTE-12: the server was reached: it is not left alone for that."""
         self.patch(__import__("exfront.limits", fromlist=["limits"]), "BACK_END_TLS_TIME", 0.2)
         port = await self.listen(_BackEnd(b"go"))
-        peer = await self.dial(port)
+        peer = await self.dial(port, "starttls")
         await peer.answered
         service = Service(port, "starttls")
         relay = Relay(Server("CHICAGO", "chicago", "127.0.0.1", imap4=service), service, "typed")
@@ -324,7 +324,7 @@ class DialTests(TestCase):
     async def start_tls(self, certificate: Path) -> Refused | None:
         back_end = _BackEnd(b"go")
         port = await self.listen(back_end)
-        peer = await self.dial(port)
+        peer = await self.dial(port, "starttls")
         await peer.answered
         options = server_options(certificate, None)
         back_end.peers[0].transport.startTLS(options)  # type: ignore[union-attr]

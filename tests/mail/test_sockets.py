@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
@@ -21,38 +20,18 @@ from exfront.backends.allowed import AllowList
 from exfront.backends.dial import Dialer
 from exfront.config.kinds import HostPort
 from exfront.config.listener import ListenerSection
-from exfront.decision import Relay
+from exfront.mail.back_end import BackEnd
 from exfront.mail.protocol import imap4_protocol
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.tls import server_options
 from exfront.net.transports import Transports, TwistedTransports
-from exfront.topology import Protocol, Service
+from exfront.topology import Service
 from tests.support.authority import Authority
 from tests.support.scripted_server import ScriptedServer
 from tests.support.steps import SmallWorld, server
 
 reactor: Any = the_reactor
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
-
-
-class WatchedDialer(Dialer):
-    """Tells when the one connection that it made is gone."""
-
-    def dial(
-        self, relay: Relay, protocol: Protocol, factory: IProtocolFactory, preface: bytes = b""
-    ) -> Deferred[IProtocol]:
-        self.gone: Deferred[None] = Deferred()
-        return super().dial(relay, protocol, factory, preface).addCallback(self._watch)
-
-    def _watch(self, back_end: IProtocol) -> IProtocol:
-        lost = back_end.connectionLost
-
-        def connection_lost(reason: Failure) -> None:
-            lost(reason)
-            self.gone.callback(None)
-
-        back_end.connectionLost = connection_lost  # type: ignore[method-assign]
-        return back_end
 
 
 class StartTlsTests(TestCase):
@@ -72,13 +51,21 @@ class StartTlsTests(TestCase):
         self.back_end = ScriptedServer("127.0.0.1")
         self.addCleanup(self.back_end.stop)
         self.heard: list[bytes] = []
+        self.gone: Deferred[None] = Deferred()
+        lost = BackEnd.connectionLost
+
+        def connection_lost(back_end: BackEnd, reason: Failure) -> None:
+            lost(back_end, reason)
+            self.gone.callback(None)
+
+        self.patch(BackEnd, "connectionLost", connection_lost)
 
     async def listen(self) -> Any:
         """Start exfront's listener."""
         service = Service(self.back_end.port, "starttls")
         home = server("chicago", host="mail.fourthcoffee.com", address="127.0.0.1", imap4=service, ca_file=self.ca_file)
         world = SmallWorld(servers=(home,))
-        world.steps.dialer = self.dialer = WatchedDialer(
+        world.steps.dialer = self.dialer = Dialer(
             self.transports(), reactor, world.limits, AllowList(LOOPBACK), world.back_ends
         )
         listener = ListenerSection("imap4", HostPort("127.0.0.1", 0), "starttls")
@@ -149,7 +136,7 @@ class StartTlsTests(TestCase):
         over: Deferred[None] = Deferred()
         self.world.sessions.drain(lambda: over.callback(None))
         await over
-        await self.dialer.gone
+        await self.gone
 
 
 class LeanStartTlsTests(StartTlsTests):

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from exfront.config.log import LogSection
-from exfront.decision import SessionRecord
+from exfront.decision import SessionRecord, StepTimes
 from exfront.interfaces import IRecordObserver
 from exfront.operate.access_log import AccessLog, FlushOnStop, json_line, open_access_log, w3c_line
 from exfront.reasons import (
@@ -44,7 +44,7 @@ class LineTests(SynchronousTestCase):
                 reason=BACK_END_REFUSED,
                 octets_in=12,
                 octets_out=34,
-                steps={"admit": 0.5, "authenticate": 0.25},
+                steps=StepTimes(admit=0.5, authenticate=0.25),
             )
         )
         self.assertEqual(

@@ -270,7 +270,7 @@ class RecordTests(SynchronousTestCase):
         self.assertEqual(record.octets_in, len(request(b"POST /exchange/?x=1", ALICE, b"Content-Length: 5\r\n")) + 5)
         self.assertEqual(record.octets_out, len(b"HTTP/1.1 207 Multi-Status\r\nContent-Length: 4\r\n\r\nbody"))
         self.assertEqual(record.duration, 0.25)
-        self.assertEqual(set(record.steps), {"admit", "authenticate", "locate", "route", "relay"})
+        self.assertEqual(set(record.steps.taken()), {"admit", "authenticate", "locate", "route", "relay"})
 
     def test_the_session_id_goes_along(self) -> None:
         """S-OPS-15: to the back end, and to the user in a page."""

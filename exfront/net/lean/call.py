@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from exfront.net.lean.loop import EDGES, Flags, LeanLoop
 from exfront.net.lean.port import Starts
-from exfront.net.lean.stream import Address, address_of
+from exfront.net.lean.stream import Name, address_of
 
 _ANSWERED = EPOLLOUT | EPOLLERR | EPOLLHUP
 
@@ -70,10 +70,10 @@ class LeanCall:
             self._fail(getConnectError((code, os.strerror(code))))
             return
         try:
-            name = self._socket.getpeername()
+            self._socket.getpeername()
         except OSError:
             return  # an event of another's before: not connected yet
-        self._connected(address_of(name))
+        self._connected(self._name)
         if flags & ~EPOLLOUT:
             self._loop.once_more(self._fd, flags)  # for the transport: it speaks of octets, or of the end
 
@@ -84,8 +84,8 @@ class LeanCall:
         """A fault of the factory's."""
         self._fail(failure)
 
-    def _connected(self, peer: Address) -> None:
-        protocol: Any = self._factory.buildProtocol(peer)
+    def _connected(self, peer: Name) -> None:
+        protocol: Any = self._factory.buildProtocol(address_of(peer))
         if protocol is None:
             self._fail(NoProtocol())
             return

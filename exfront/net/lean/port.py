@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from exfront import limits
 from exfront.net.lean.loop import Flags, LeanLoop
-from exfront.net.lean.stream import Address, address_of
+from exfront.net.lean.stream import Address, Name, address_of
 
 _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -24,7 +24,7 @@ _FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 class Starts(Protocol):
     """Makes a transport of an accepted socket and starts `protocol` on it."""
 
-    def __call__(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None: ...
+    def __call__(self, connected: socket.SocketType, peer: Name, protocol: Any) -> None: ...
 
 
 @implementer(IListeningPort)
@@ -96,12 +96,11 @@ class LeanPort:
         connected = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
         try:
             connected.setblocking(False)
-            peer = address_of(name)
-            protocol = self._factory.buildProtocol(peer)
+            protocol = self._factory.buildProtocol(address_of(name))
             if protocol is None:
                 connected.close()
             else:
-                self._start(connected, peer, protocol)
+                self._start(connected, name, protocol)
         except BaseException:
             connected.close()
             raise

@@ -8,7 +8,6 @@ before a turn ends.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from select import EPOLLET, EPOLLIN, EPOLLOUT
 from typing import Any
 
@@ -28,7 +27,7 @@ from exfront import limits
 from exfront.net.lean import splice
 from exfront.net.lean.loop import EDGES, Flags
 from exfront.net.lean.stream import ABORTED, DONE, LOST, LeanTransport, Piece
-from exfront.net.transports import IPassesOn
+from exfront.net.transports import Counter, IPassesOn
 
 _RECORD = 16384  # octets of plain text in one record at most (RFC 8446 section 5.1)
 _GATHERED = 4 * _RECORD  # passed on as one piece (S-MAIL-20)
@@ -317,10 +316,10 @@ class PlainTransport(LeanTransport):
 
     __slots__ = ()
 
-    def pass_on(self, sink: object, moved: Callable[[int], None]) -> None:
+    def pass_on(self, sink: object, counter: Counter) -> None:
         """See `IPassesOn`."""
         if isinstance(sink, PlainTransport) and splice.POSSIBLE:
-            self._sink = (sink, moved)
+            self._sink = (sink, counter)
 
     def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
         """Speak TLS from now on: as a client where we called, the other way round unless `normal`.

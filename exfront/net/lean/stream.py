@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from select import EPOLLIN, EPOLLOUT
 from typing import Any
@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront.net.lean.loop import EDGES, READ_ENDED, Flags, LeanLoop
+from exfront.net.transports import Counter
 
 _PIECE = 65536  # octets read at once
 _TURN = 262_144  # octets read before others have their turn
@@ -37,10 +38,11 @@ LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
 Address = IPv4Address | IPv6Address
+Name = Any  # an address as the socket module has it: a tuple
 Piece = bytes | memoryview
 
 
-def address_of(name: Any) -> Address:
+def address_of(name: Name) -> Address:
     """What the socket module calls an address, as Twisted does."""
     return IPv4Address("TCP", *name) if len(name) == 2 else IPv6Address("TCP", *name)
 
@@ -79,7 +81,7 @@ class LeanTransport:
         "protocol",
     )
 
-    def __init__(self, loop: LeanLoop, connected: socket.SocketType, peer: Address, calls: bool = False) -> None:
+    def __init__(self, loop: LeanLoop, connected: socket.SocketType, peer: Name, calls: bool = False) -> None:
         self.protocol: Any = None
         self._calls = calls  # whether we made the connection
         self._tls: Any = None  # `secure.Wire`, of those that speak TLS
@@ -101,7 +103,7 @@ class LeanTransport:
         self._aborted = False
         self._asked = False  # `again` is on its way
         self._why: Failure | None = None  # lost for this, to be told soon
-        self._sink: tuple[LeanTransport, Callable[[int], None]] | None = None  # where `dataReceived` only passes on to
+        self._sink: tuple[LeanTransport, Counter] | None = None  # where `dataReceived` only passes on to
 
     def start(self, protocol: Any) -> None:
         """Connect `protocol`, then read."""
@@ -155,7 +157,7 @@ class LeanTransport:
 
     def getPeer(self) -> Address:
         """The other end."""
-        return self._peer
+        return address_of(self._peer)
 
     def getHost(self) -> Address:
         """This end."""
@@ -292,7 +294,7 @@ class LeanTransport:
                 self._later()
                 return
 
-    def _splice(self, sink: LeanTransport, moved: Callable[[int], None]) -> bool:
+    def _splice(self, sink: LeanTransport, counter: Counter) -> bool:
         """Move octets to `sink` in bursts: a read filled the buffer, so there are many; False for no time for more.
 
         Ends when the protocol wants no more (as when `sink` holds something), and when a burst comes up short or fails:
@@ -305,7 +307,7 @@ class LeanTransport:
             except OSError:
                 return True
             if count:
-                moved(count)
+                counter.passed(count)
             if rest:
                 sink.write(rest)
             if count < _SHORT:

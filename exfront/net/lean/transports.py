@@ -21,7 +21,7 @@ from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
 from exfront.net.lean.port import LeanPort
 from exfront.net.lean.secure import PlainTransport, SecureTransport, accepting, calling
-from exfront.net.lean.stream import Address
+from exfront.net.lean.stream import Name
 
 
 class LeanTransports:
@@ -54,20 +54,20 @@ class LeanTransports:
         start = self._called if tls is None else partial(self._called_secure, tls)
         return LeanCall(self._loop, address, port, factory, start).begin(seconds)
 
-    def _taken(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None:
+    def _taken(self, connected: socket.SocketType, peer: Name, protocol: Any) -> None:
         PlainTransport(self._loop, connected, peer).start(protocol)
 
-    def _called(self, connected: socket.SocketType, peer: Address, protocol: Any) -> None:
+    def _called(self, connected: socket.SocketType, peer: Name, protocol: Any) -> None:
         PlainTransport(self._loop, connected, peer, calls=True).start(protocol)
 
     def _taken_secure(
-        self, tls: IOpenSSLContextFactory, connected: socket.SocketType, peer: Address, protocol: Any
+        self, tls: IOpenSSLContextFactory, connected: socket.SocketType, peer: Name, protocol: Any
     ) -> None:
         transport = SecureTransport(self._loop, connected, peer)
         transport.start_secure(protocol, accepting(tls, connected))
 
     def _called_secure(
-        self, tls: IOpenSSLClientConnectionCreator, connected: socket.SocketType, peer: Address, protocol: Any
+        self, tls: IOpenSSLClientConnectionCreator, connected: socket.SocketType, peer: Name, protocol: Any
     ) -> None:
         transport = SecureTransport(self._loop, connected, peer, calls=True)
         transport.start_secure(protocol, calling(tls, transport, connected))
