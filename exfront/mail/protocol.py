@@ -88,7 +88,7 @@ class MailProtocol(SlimProtocol):
 
     __slots__ = (
         "_asks_for_certificate", "_certificate", "_closing", "_gone", "_handshaking", "_journal", "_kind", "_leg",
-        "_login", "_paused", "_read_ended", "_reader", "_relayed", "_session", "_settings", "_timers", "_tls",
+        "_login", "_paused", "_peer", "_read_ended", "_reader", "_relayed", "_session", "_settings", "_timers", "_tls",
         "_under_way", "_way",
     )  # fmt: skip
 
@@ -319,7 +319,7 @@ class MailProtocol(SlimProtocol):
         self._leg = self._relayed.leg
         from_client, from_back_end = self._reader.take_rest(), back_end.take_rest()
         self._login = _RELAYED[self._kind.protocol]
-        del self._reader, self._way, self._certificate
+        del self._reader, self._way, self._certificate, self._peer
         self._relayed.start(from_client, from_back_end)
         if self._read_ended:
             self._leg.read_ended()
