@@ -12,7 +12,7 @@ from exfront.mail.back_end import BackEnd
 from exfront.mail.kinds import Kind
 from exfront.mail.timers import Timers
 from exfront.net.relay import Ended, Leg, join
-from exfront.reasons import DRAINING
+from exfront.reasons import CLIENT_IDLE, DRAINING
 
 
 class Relayed:
@@ -35,6 +35,7 @@ class Relayed:
             idle_time=settings.imap4_idle_time if kind.protocol == "imap4" else settings.pop3_idle_time,
             stall_time=settings.stall_time,
             ended=self._ended,
+            farewell=kind.new_speaker().bye(CLIENT_IDLE) if kind.sends_bye else b"",
         )
         back_end.leg = self._relay.back_end
 

@@ -123,6 +123,7 @@ class Relay:
     idle_time: float
     stall_time: float
     ended: Callable[[Ended], None]
+    farewell: bytes = b""
     client: Leg = field(init=False)
     back_end: Leg = field(init=False)
     active: float = 0.0
@@ -135,10 +136,13 @@ class Relay:
 
         Both directions must have been silent for a second and the last octets to the client be CRLF.
         """
+        self._say_in_silence(data)
+        self.close()
+
+    def _say_in_silence(self, data: bytes) -> None:
         silent = self.clock.seconds() - self.active >= limits.INTERJECT_SILENCE
         if silent and self.back_end.tail in (b"\r\n", b"") and not self.client.closed:
             self.client.transport.write(data)
-        self.close()
 
     def close(self) -> None:
         """End both sides in order: what is written goes out first."""
@@ -228,6 +232,7 @@ class Relay:
         if any(since is not None and now - since >= self.stall_time for since in stalls):
             self._abort(Ended("stall", CLIENT_TIMEOUT))
         elif now - self.active >= self.idle_time:
+            self._say_in_silence(self.farewell)
             self._finish(Ended("idle", CLIENT_IDLE))
         else:
             self._schedule()
@@ -242,14 +247,16 @@ def join(
     idle_time: float,
     stall_time: float,
     ended: Callable[[Ended], None],
+    farewell: bytes = b"",
 ) -> Relay:
     """Join two connected transports; their protocols then pass every event to `relay.client` and `relay.back_end`.
 
     Octets are counted in `record`. `idle_time` is the longest silence in both directions, `stall_time` how long a
     reader may not take what waits for it, in seconds. `ended` is called once, when the relay ends; the protocols still
-    get their `connectionLost` and must pass it to their leg.
+    get their `connectionLost` and must pass it to their leg. `farewell` is what a client hears that was silent for too
+    long, where that cannot break into an answer.
     """
-    relay = Relay(record, clock, idle_time, stall_time, ended)
+    relay = Relay(record, clock, idle_time, stall_time, ended, farewell)
     relay.client = Leg(relay, client_transport, "octets_in")
     relay.back_end = Leg(relay, back_end_transport, "octets_out")
     relay.client.other, relay.back_end.other = relay.back_end, relay.client

@@ -48,11 +48,23 @@ class EndTests(RelayedTests):
             self.assertTrue(c.transport.connected and c.back_end.connected, kind)
 
     def test_silence_ends_it_at_last(self) -> None:
-        """S-MAIL-12: idle time-outs after login."""
-        for kind in (IMAP4, POP3):
+        """S-MAIL-12: idle time-outs after login; IMAP4 has a word for it, POP3 has none (RFC 1939 section 3)."""
+        bye = b"* BYE [UNAVAILABLE] Closed after a long silence. (XF-CLIENT-TIMEOUT)\r\n"
+        for kind, words in ((IMAP4, bye), (POP3, b"")):
             c = self.relayed(kind, imap4_idle_time=100.0, pop3_idle_time=100.0)
             c.clock.pump([60] * 4)
+            self.assertEqual(c.transport.take(), words)
             self.over(c, CLIENT_IDLE)
+
+    def test_silence_within_an_answer(self) -> None:
+        """S-MAIL-18: nothing is said into a literal."""
+        c = self.relayed(imap4_idle_time=100.0)
+        c.say(b"b FETCH 1 BODY[]\r\n")
+        c.back_end_says(b"* 1 FETCH (BODY[] {1000}\r\nhalf a mail")
+        c.transport.take()
+        c.clock.pump([60] * 4)
+        self.assertEqual(c.transport.take(), b"")
+        self.over(c, CLIENT_IDLE)
 
     def test_the_client_logs_out(self) -> None:
         c = self.relayed()
