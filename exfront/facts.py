@@ -19,8 +19,8 @@ class Identity:
     `typed` is the login name in the octets typed, `proof` how it was proven (``ldap_bind``), `secret` what is held for
     the log-on at the next hop: a password, or with the SASL mechanism `token` the client's message of it, which is
     proven by the next hop alone (`proof` is ``token``). None for who has shown neither (``certificate``).
-    `names_mailbox` are the keys of another mailbox that the login named (``DOMAIN/user/alias``), `keys` those that
-    `account` was found by.
+    `names_mailbox` are the keys of another mailbox that the login named (``DOMAIN/user/alias``), `public_folders` says
+    that it named these (``DOMAIN/user/public.folders``); `keys` are those that `account` was found by.
     """
 
     account: Mailbox | None
@@ -30,6 +30,7 @@ class Identity:
     names_mailbox: tuple[LookupKey, ...] = ()
     keys: tuple[LookupKey, ...] = field(default=(), eq=False)
     token: str = ""
+    public_folders: bool = False
 
 
 ANONYMOUS = Identity(account=None)

@@ -76,13 +76,18 @@ ANY_NAME = NameRules()
 
 @frozen
 class LoginName:
-    """A login name as typed, and what it means: `keys` find the account, `mailbox_keys` another mailbox it names."""
+    """A login name as typed, and what it means: `keys` find the account, `mailbox_keys` another mailbox it names.
+
+    `public_folders`: it names these instead of a mailbox.
+    """
 
     typed: str
     keys: tuple[LookupKey, ...]
     mailbox_keys: tuple[LookupKey, ...] = ()
+    public_folders: bool = False
 
 
+_PUBLIC_FOLDERS = "public.folders"
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _REFUSED_CATEGORIES = frozenset(("Cc", "Cn", "Cs"))  # control, unassigned, surrogate (S-AUTH-4, RFC 8265)
 
@@ -98,6 +103,8 @@ def decode(octets: bytes) -> str:
 def parse_login(text: str, rules: NameRules = ANY_NAME) -> LoginName:
     r"""Read ``alias``, ``DOMAIN\user``, ``DOMAIN/user``, ``DOMAIN/user/alias``, ``user@suffix``, ``user@suffix/alias``.
 
+    ``public.folders`` in the alias' place is Exchange's word for what its users share (IMAP4 up to 2003).
+
     Keys are in Unicode's composed form (NFC), as directories hold names: some machines type ``u`` and its two dots as
     two characters. Nothing else is folded or trimmed: comparing is the directory's (S-AUTH-4).
     Raises `BadName` for an empty or over-long text and for characters that no name holds.
@@ -108,11 +115,11 @@ def parse_login(text: str, rules: NameRules = ANY_NAME) -> LoginName:
     if len(parts) > 3 or not all(parts):
         raise BadName("too many or empty parts")
     if "@" in parts[0]:
-        return LoginName(text, _at_keys(parts[0], rules), _other_mailbox(parts[1:], rules))
+        return LoginName(text, _at_keys(parts[0], rules), *_opened(parts[1:], rules))
     if len(parts) == 1:
         return LoginName(text, _bare_keys(parts[0]))
     account = LookupKey(KeyKind.ACCOUNT, parts[1], parts[0])
-    return LoginName(text, (account,), _other_mailbox(parts[2:], rules))
+    return LoginName(text, (account,), *_opened(parts[2:], rules))
 
 
 def mailbox_keys(name: str, smtp_domain: str = "", rules: NameRules = ANY_NAME) -> tuple[LookupKey, ...]:
@@ -194,5 +201,9 @@ def _address_keys(address: str, rules: NameRules) -> tuple[LookupKey, ...]:
     return tuple(LookupKey(KeyKind.ADDRESS, one) for one in names)
 
 
-def _other_mailbox(parts: list[str], rules: NameRules) -> tuple[LookupKey, ...]:
-    return mailbox_keys(parts[0], rules=rules) if parts else ()
+def _opened(parts: list[str], rules: NameRules) -> tuple[tuple[LookupKey, ...], bool]:
+    """Another mailbox, and whether it is the public folders instead."""
+    if not parts:
+        return (), False
+    public = parts[0].lower() == _PUBLIC_FOLDERS
+    return () if public else mailbox_keys(parts[0], rules=rules), public

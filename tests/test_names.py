@@ -63,6 +63,19 @@ class ParseLoginTests(SynchronousTestCase):
             login = parse_login(text)
             self.assertEqual((login.typed, _read(login.keys), _read(login.mailbox_keys)), (text, keys, mailbox), text)
 
+    def test_public_folders(self) -> None:
+        """Exchange 2003: they are no mailbox, so none is looked up for them; alone the word is a user's name."""
+        for text, keys in (
+            ("FC/bob/public.folders", ((ACCOUNT, "bob", "FC"),)),
+            (r"FC\bob\Public.Folders", ((ACCOUNT, "bob", "FC"),)),
+            ("bob@fc.com/PUBLIC.FOLDERS", _read(parse_login("bob@fc.com").keys)),
+        ):
+            login = parse_login(text)
+            found = (login.typed, _read(login.keys), login.mailbox_keys, login.public_folders)
+            self.assertEqual(found, (text, keys, (), True))
+        for text in ("public.folders", "FC/public.folders", "FC/bob/public.folder", "FC/bob/sales", "FC/bob"):
+            self.assertFalse(parse_login(text).public_folders, text)
+
     def test_what_cannot_be_a_name_is_refused(self) -> None:
         """S-AUTH-1, S-AUTH-4: empty and over-long names, control, unassigned and direction-changing characters.
 

@@ -20,11 +20,11 @@ def login_name(identity: Identity, login_as: LoginAs) -> bytes:
     """The user name for the back end's login.
 
     `typed` passes on the octets that the client typed; the others, in UTF-8, are the directory's own spelling, and fall
-    back to the account name where the entry has no such value. Whoever names another mailbox with it is passed on as
-    typed: no other spelling has a place for that. Who shows a certificate has typed nothing.
+    back to the account name where the entry has no such value. Whoever names another mailbox with it, or public
+    folders, is passed on as typed: no other spelling has a place for that. Who shows a certificate has typed nothing.
     """
     account = identity.account
-    if account is None or identity.names_mailbox:
+    if account is None or identity.names_mailbox or identity.public_folders:
         return identity.typed
     if login_as == "typed" and identity.proof != "certificate":
         return identity.typed

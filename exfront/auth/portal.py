@@ -175,7 +175,13 @@ class Portal:
         record.user = typed or "-"
         login = self._login(typed)
         account = await self._account(login.keys, record, trace)
-        return Identity(account, name, names_mailbox=login.mailbox_keys, keys=login.keys)
+        return Identity(
+            account,
+            name,
+            names_mailbox=login.mailbox_keys,
+            keys=login.keys,
+            public_folders=login.public_folders,
+        )
 
     async def _account(self, keys: Sequence[LookupKey], record: SessionRecord, trace: Trace | None) -> Mailbox:
         account = await look_up(self.directory, keys, record, trace)

@@ -42,6 +42,8 @@ class LoginNameTests(SynchronousTestCase):
         for login_as in ("typed", "account", "upn", "address"):
             identity = Identity(_JUERGEN, typed=b"FC/j/bob", names_mailbox=other)
             self.assertEqual(login_name(identity, login_as), b"FC/j/bob")
+            identity = Identity(_JUERGEN, typed=b"FC/j/public.folders", public_folders=True)
+            self.assertEqual(login_name(identity, login_as), b"FC/j/public.folders")
 
     def test_who_shows_a_certificate_has_typed_nothing(self) -> None:
         identity = Identity(_JUERGEN, typed=b"CN=J", proof="certificate")

@@ -161,6 +161,13 @@ class LogOnTests(Tests):
         self.assertEqual(c.world.dialer.dialled[0].relay.server.name, "dallas")
         self.assertEqual(c.back_end_says(GREETING), b'L LOGIN "FC/alice/bob" "secret-alice"\r\n')
 
+    def test_a_login_may_name_the_public_folders(self) -> None:
+        """Exchange 2003: they are opened at the user's own server, whatever name is used there else."""
+        c = MailConnection(world=SmallWorld(servers=(server("chicago", login_as="upn"),)))
+        c.say(b"a LOGIN FC/alice/public.folders secret-alice\r\n")
+        self.assertEqual(c.world.dialer.dialled[0].relay.server.name, "chicago")
+        self.assertEqual(c.back_end_says(GREETING), b'L LOGIN "FC/alice/public.folders" "secret-alice"\r\n')
+
 
 class FailureTests(Tests):
     def test_wrong_credentials_are_answered_after_the_floor_and_look_the_same(self) -> None:
