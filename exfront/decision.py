@@ -72,9 +72,13 @@ class Redirect:
 
 @frozen
 class OwnDirectory:
-    """Send the client to the virtual directory of this very site that has that application."""
+    """Send the client to the virtual directory of this very site that has that application.
+
+    `mailbox` is the address of the one that is opened there, empty for the user's own.
+    """
 
     application: str
+    mailbox: str = ""
     because: tuple[Because, ...] = ()
 
 

@@ -35,7 +35,7 @@ class Way(Enum):
     LINK = "to the ExternalURL of a Client Access server of the mailbox's version"
     LINK_IN_SITE = "to the ExternalURL in the own site, as ever elsewhere"
     LEGACY_URL = "to the Exchange2003Url of the own site"
-    NEWEST = "by a server of the front end's own version"
+    OWN_VERSION = "by a server of the front end's own version"
 
 
 Rule = Way | Reason
@@ -52,15 +52,17 @@ _USUALLY: Mapping[FrontEnd, _Row] = {"2003": _2003, "2007": _2007, "2010": _2010
 _MATRIX: Mapping[tuple[FrontEnd, Service], _Row] = {
     ("2007", "browser"): (_FLOW, _FLOW, Way.LINK, Way.LINK),
     ("2007", "ews"): (NO_SUCH_SERVICE, _FLOW, _NEWER, _NEWER),
+    ("2007", "autodiscover"): (Way.OWN_VERSION, _FLOW, _NEWER, _NEWER),
     ("2007", "oab"): (NO_SUCH_SERVICE, _FLOW, _NEWER, _NEWER),
     ("2007", "mapi"): (NO_SUCH_SERVICE, NO_SUCH_SERVICE, _NEWER, _NEWER),
     ("2010", "browser"): (Way.LEGACY_URL, Way.LINK_IN_SITE, _FLOW, Way.LINK),
     ("2010", "ews"): (NO_SUCH_SERVICE, OTHER_ADDRESS, _FLOW, _NEWER),
+    ("2010", "autodiscover"): (Way.OWN_VERSION, _FLOW, _FLOW, _NEWER),
     ("2010", "oab"): (NO_SUCH_SERVICE, _FLOW, _FLOW, _NEWER),
     ("2010", "mapi"): (NO_SUCH_SERVICE, NO_SUCH_SERVICE, NO_SUCH_SERVICE, _NEWER),
     ("2013", "browser"): (GENERATIONS_APART, Way.LINK, _FLOW, _FLOW),
     ("2013", "ews"): (GENERATIONS_APART, OTHER_ADDRESS, _FLOW, _FLOW),
-    ("2013", "autodiscover"): (GENERATIONS_APART, Way.NEWEST, _FLOW, _FLOW),
+    ("2013", "autodiscover"): (GENERATIONS_APART, Way.OWN_VERSION, _FLOW, _FLOW),
     ("2013", "mapi"): (GENERATIONS_APART, NO_SUCH_SERVICE, NO_SUCH_SERVICE, _FLOW),
 }
 

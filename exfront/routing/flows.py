@@ -28,10 +28,13 @@ _Flow = Callable[[Server, Facts, World], Decision]
 
 
 def _without_exchange(home: Server, facts: Facts, world: World) -> Decision:
-    """No server of 2013 has /exchange: who still comes there for the own mailbox finds it at /owa, as since 2007."""
-    if facts.application == "exchange" and not facts.explicit_logon:
-        return OwnDirectory("owa", (Because("home server", (home.name,)), Because("has no /exchange", ("2013",))))
-    return exchange2013.decide(home, facts, world)
+    """No server of 2013 has /exchange: who still comes there finds the mailbox at /owa, as since 2007."""
+    mailbox = facts.mailbox
+    if facts.application != "exchange" or mailbox is None:
+        return exchange2013.decide(home, facts, world)
+    named = mailbox.addresses[0] if facts.explicit_logon and mailbox.addresses else ""
+    why = (*located(mailbox), Because("home server", (home.name,)), Because("has no /exchange", ("2013",)))
+    return OwnDirectory("owa", named, why)
 
 
 # All other servers, and those without a version, are the plain flow's.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from attrs import evolve
+
 from exfront.because import Because
 from exfront.decision import Decision, Redirect, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import EXTERNAL_URL_NOT_SHOWN, GENERATIONS_APART, MAILBOX_NEWER
 from exfront.routing import exchange2013
-from exfront.routing.back_end import Why, may_be_tried, usable
+from exfront.routing.back_end import Why, may_be_tried, relay_to, usable
 from exfront.routing.choice import in_order
 from exfront.routing.client_access import user_of
 from exfront.routing.coexistence import Way
@@ -56,14 +58,14 @@ def to_legacy_url(home: Server, facts: Facts, world: World, why: Why) -> Decisio
     return Refuse(GENERATIONS_APART, told, (*why, Because("no Exchange2003Url in the own site", (STEP, world.site))))
 
 
-def by_newest(home: Server, facts: Facts, world: World, why: Why) -> Decision:
-    """By a mailbox server of the front end's own version, the nearest that answers."""
+def by_own_version(home: Server, facts: Facts, world: World, why: Why) -> Decision:
+    """By a server of the front end's own version, the nearest that answers: any of the forest does for any user."""
     for server in _near(world, _MAJOR[world.policy.front_end]):
         allowed = usable(server, world.policy)
         health = world.health(server.name, facts.protocol, facts.application)
         if allowed is not None and (health is None or may_be_tried(health)):
-            told = Because("by a server of the newer version", (STEP, server.name))
-            return exchange2013.relay(allowed, facts, world, (*why, told), replaceable=True)
+            told = Because("by a server of the front end's version", (STEP, server.name))
+            return _relay(allowed, facts, world, (*why, told))
     told = Because("no server of the front end's version can be used", (STEP,))
     return Refuse(GENERATIONS_APART, f"server={home.name}", (*why, told))
 
@@ -72,14 +74,22 @@ PERFORMED: Mapping[Way, Callable[[Server, Facts, World, Why], Decision]] = {
     Way.LINK: to_external_url,
     Way.LINK_IN_SITE: to_external_url,
     Way.LEGACY_URL: to_legacy_url,
-    Way.NEWEST: by_newest,
+    Way.OWN_VERSION: by_own_version,
 }
 
 
+def _relay(server: Server, facts: Facts, world: World, why: Why) -> Decision:
+    if world.policy.front_end == "2013":
+        return exchange2013.relay(server, facts, world, why, replaceable=True)
+    found = relay_to(server, facts, world, why)
+    return found if isinstance(found, Refuse) else evolve(found, replaceable=True)
+
+
 def _near(world: World, major: int) -> Iterator[Server]:
-    """Mailbox servers of a version, those of the nearest sites first; in a site by name."""
+    """Who answers clients of a version, in the nearest sites first; of 2013 the mailbox servers behind front ends."""
+    role = "client_access" if major < _MAJOR["2013"] else "mailbox"
     for site in world.topology.nearest_first(world.site):
         for server in world.topology.servers:
-            is_there = server.site.lower() == site.lower() and "mailbox" in server.roles
+            is_there = server.site.lower() == site.lower() and role in server.roles
             if is_there and server.version is not None and server.version.major == major:
                 yield server

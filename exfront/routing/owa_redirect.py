@@ -33,4 +33,4 @@ def decide(facts: Facts, world: World, decide_for: Callable[[Facts, World], Deci
         return Redirect(decision.url, _FOUND, decision.because)
     if isinstance(decision, Redirect | Refuse):
         return decision
-    return OwnDirectory(application, (*decision.because, Because("served here", (APPLICATION, application))))
+    return OwnDirectory(application, because=(*decision.because, Because("served here", (APPLICATION, application))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from exfront.decision import LinkPage, Local, OwnDirectory
 from exfront.reasons import NOT_PUBLISHED, Refused
 from exfront.web.pages import Page, Pages, redirect_page
@@ -20,7 +22,7 @@ def local_answer(
     Raises `Refused` where the site does not publish what the decision names.
     """
     if isinstance(decision, OwnDirectory):
-        return _FOUND, redirect_page(_own(decision.application, site))
+        return _FOUND, redirect_page(_own(decision, site))
     if isinstance(decision, LinkPage):
         return _OK, pages.link(decision.url, session_id, accepts)
     url = decision.url.encode("ascii")
@@ -29,9 +31,10 @@ def local_answer(
     return decision.status, redirect_page(url)
 
 
-def _own(application: str, site: VirtualSite) -> bytes:
+def _own(decision: OwnDirectory, site: VirtualSite) -> bytes:
     """The path of the directory with an application: such a Location leads to no other host."""
+    named = f"{quote(decision.mailbox, '@')}/" if decision.mailbox else ""
     for directory in site.directories:
-        if directory.application.name == application:
-            return directory.path.rstrip("/").encode("ascii") + b"/"
-    raise Refused(NOT_PUBLISHED, f"application={application}")
+        if directory.application.name == decision.application:
+            return f"{directory.path.rstrip('/')}/{named}".encode("ascii")
+    raise Refused(NOT_PUBLISHED, f"application={decision.application}")

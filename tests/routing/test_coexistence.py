@@ -162,7 +162,7 @@ class ExternalUrlTests(Case):
 
 
 class AutodiscoverTests(Case):
-    """A 2013 front end has Autodiscover of 2007 users answered by a 2013 mailbox server: the nearest that answers."""
+    """A front end has Autodiscover of older mailboxes answered by a server of its own version, the nearest."""
 
     def test_the_next_one_where_the_nearest_is_out(self) -> None:
         def health(name: str, *asked: str) -> Health | None:
@@ -176,6 +176,8 @@ class AutodiscoverTests(Case):
         where = world("2013", health=lambda *asked: Health("out", "gone"))
         self.refused(facts("autodiscover", "2007"), where, GENERATIONS_APART)
         self.refused(facts("autodiscover", "2007"), world("2013", policy=Policy(front_end="2013")), GENERATIONS_APART)
+        where = world("2010", health=lambda *asked: Health("out", "gone"))
+        self.refused(facts("autodiscover", "2003"), where, GENERATIONS_APART)
 
 
 class ContradictionTests(Case):

@@ -9,6 +9,7 @@ from attrs import frozen
 
 HOMES = {
     "anna": "chicago-mbx07", "adam": "chicago-mbx07", "otto": "be03", "olga": "be03", "tina": "chicago-mbx10",
+    "nora": "chicago-mbx13",
 }  # fmt: skip
 
 ERROR = "could not find a mailbox"

@@ -120,6 +120,24 @@ class FormsTests(Case):
         self.assertIn("Microsoft Exchange 2000 or Microsoft Exchange 2003 server", MAILBOX_ON_2003.text)
         self.assertEqual(talk.world.dialer.dialled, [])
 
+    def test_no_2013_server_has_exchange(self) -> None:
+        """The user at /exchange is sent to /owa of this very site, and so is who names another mailbox there."""
+        for path, location in ((b"/exchange/", b"/owa/"), (b"/exchange/nora/", b"/owa/nora@fourthcoffee.com/")):
+            talk = Conversation(world=small_world("any"), sites=(BASIC_SITE,))
+            self.addCleanup(talk.end)
+            answer = talk.ask(b"GET " + path, basic("nora"))
+            self.assertEqual((answer.status, answer.headers[b"location"]), (302, location))
+
+    def test_an_odd_address_leads_nowhere_else(self) -> None:
+        """S-HTTP-39: what the directory holds is escaped, and stays below the path of the site."""
+        small = small_world("any")
+        odd = ("nora/../../evil?x=\r\nY: z@fourthcoffee.com", "nora@fourthcoffee.com")
+        small.directory.entries[-1] = evolve(small.directory.entries[-1], addresses=odd)
+        talk = Conversation(world=small, sites=(BASIC_SITE,))
+        self.addCleanup(talk.end)
+        location = talk.ask(b"GET /exchange/nora/", basic("nora")).headers[b"location"]
+        self.assertEqual(location, b"/owa/nora%2F..%2F..%2Fevil%3Fx%3D%0D%0AY%3A%20z@fourthcoffee.com/")
+
 
 class IntegratedTests(Case):
     """The column of Integrated authentication: NTLM passes through to the server of the virtual directory."""
