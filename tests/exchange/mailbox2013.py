@@ -35,13 +35,13 @@ _DIRECTORIES = ("owa", "ecp", "ews", "api", "autodiscover", "microsoft-server-ac
 _NEVER = (b"x-msexchangeactivityctx", b"x-ms-edgeip", b"return-client-request-id", b"x-rps-cat", b"x-original-url")
 _NEVER_COOKIES = re.compile(rb"x-be|x-anonresource|x-backend", re.IGNORECASE)  # OT, PSH: hints where to route
 # S3: "a new header is attached that contains the Client Access server name"; OT for the names.
-_ONCE = (b"x-isfromcafe", b"x-sourcecafeserver", b"msexchproxyuri", b"x-fe-clientip", b"x-forwarded-for",
-         b"x-forwarded-port")  # fmt: skip
+_ONCE = (b"x-isfromcafe", b"x-sourcecafeserver", b"msexchproxyuri", b"x-fe-clientip", b"x-forwarded-for")
 _ENDPOINT = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[a-z0-9.-]+:(6001|6002|6004)", re.IGNORECASE)
 _RPC_DENIED = b"HTTP/1.0 503 RPC Error: 6ba\r\nContent-Length: 0\r\n\r\n"  # RPCH 2.1.2.1.3
 _RPC_ECHO = bytes.fromhex("0500140310000000140000000000000040000000")  # RPCH 2.1.2.1.6
 _CHANNELS = ("RPC_IN_DATA", "RPC_OUT_DATA")
 _ECHO_OCTETS = 16
+_CHALLENGES = b"WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n"
 _SECRET = b"x-exfront-proxy-secret"
 
 
@@ -145,7 +145,7 @@ class Mailbox2013:
         head = read_request_head(octets)
         method, target, _ = head.first.decode("ascii").split(" ")
         peer = self._peer(line, head)
-        token, fault = self._token(head, peer)
+        token, fault = self._token(head, peer, shown=bool(line.getpeercert()))
         status, fields, page = fault or self._allowed(method, target, head, peer, token) or (0, b"", b"")
         channel = method in _CHANNELS and (head.length or 0) > _ECHO_OCTETS
         body = b"" if channel else read_body(octets, head)[0]
@@ -174,7 +174,7 @@ class Mailbox2013:
             return "secret"
         return next((name for name in names if name in self.peers), "")
 
-    def _token(self, head: Head, peer: str) -> tuple[Token | None, tuple[int, bytes, bytes] | None]:
+    def _token(self, head: Head, peer: str, *, shown: bool) -> tuple[Token | None, tuple[int, bytes, bytes] | None]:
         """OT: only a caller with the right ms-Exch-EPI-Token-Serialization may bring one; PSH: 401 for a bad one."""
         values = head.values(b"x-commonaccesstoken")
         if not values:
@@ -185,10 +185,12 @@ class Mailbox2013:
         except ValueError as error:
             self.incidents.append(f"token: {error}")
             return None, (401, b"", b"not a token")
-        if not peer:
-            self.incidents.append("a token of somebody else")
+        if peer:
+            return token, None
+        self.incidents.append("a token of somebody else")
+        if shown:  # who is authenticated, but has not the right
             return token, (403, b"", b"not a Client Access server")
-        return token, None
+        return token, (401, _CHALLENGES, b"")
 
     def _allowed(
         self, method: str, target: str, head: Head, peer: str, token: Token | None
@@ -197,10 +199,6 @@ class Mailbox2013:
         path = urlsplit(target).path.lower()
         if head.faults:
             return 400, b"", str(head.faults).encode()
-        # S3: "The new URL contains the Mailbox server name so that the Mailbox server knows"
-        if head.values(b"host") != [f"{self.host}:{self.http}".encode()]:
-            self.incidents.append(f"Host {head.values(b'host')}")
-            return 400, b"", b"not this server"
         if path == "/owa/exhealth.check":  # H13
             return 200, b"", b""
         if path.endswith("/healthcheck.htm"):  # H16: without log-on
@@ -209,6 +207,10 @@ class Mailbox2013:
             return 404, b"", b"no such virtual directory"
         if token is None:
             return self._without_token(head, peer)
+        # S3: "The new URL contains the Mailbox server name so that the Mailbox server knows"
+        if head.values(b"host") != [f"{self.host}:{self.http}".encode()]:
+            self.incidents.append(f"Host {head.values(b'host')}")
+            return 400, b"", b"not this server"
         if head.values(b"authorization"):
             self.incidents.append("a token, and an Authorization beside it")
             return 400, b"", b"two log-ons"
@@ -220,7 +222,7 @@ class Mailbox2013:
             return None
         if peer:
             self.incidents.append("a Client Access server without a token")
-        return 401, b"WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n", b""
+        return 401, _CHALLENGES, b""
 
     def _spoken_of(self, target: str, head: Head) -> tuple[int, bytes, bytes] | None:
         """OT: what a front end says beside the token, once each; and what it says never."""
@@ -236,7 +238,8 @@ class Mailbox2013:
                 strange.append("X-IsFromCafe or X-SourceCafeServer")
             with suppress(ValueError):
                 ipaddress.ip_address(head.values(b"x-fe-clientip")[0].decode("ascii"))
-                int(head.values(b"x-forwarded-port")[0])
+                for port in head.values(b"x-forwarded-port"):
+                    int(port)
                 return (400, b"", "; ".join(strange).encode()) if strange else None
             strange.append("X-FE-ClientIP or X-Forwarded-Port")
         self.incidents.append("; ".join(strange))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sys
@@ -140,7 +141,7 @@ def _address(text: str) -> Address:
 
 def toml(sections: Mapping[str, Any], path: str = "") -> str:
     """Write nested mappings as TOML: plain values first, then tables and arrays of tables."""
-    plain = [f"{key} = {_value(value)}\n" for key, value in sections.items() if not _is_table(value)]
+    plain = [f"{_key(key)} = {_value(value)}\n" for key, value in sections.items() if not _is_table(value)]
     tables = []
     for key, value in sections.items():
         name = f"{path}{key}"
@@ -149,6 +150,10 @@ def toml(sections: Mapping[str, Any], path: str = "") -> str:
         elif _is_table(value):
             tables += [f"\n[[{name}]]\n{toml(each, name + '.')}" for each in value]
     return "".join(plain + tables)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def _is_table(value: object) -> bool:

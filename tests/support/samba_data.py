@@ -157,6 +157,7 @@ _ATTRIBUTES = [
     _attribute("msExchExternalAuthenticationMethods", "number"), _attribute("msExchAuthenticationFlags", "number"),
     _attribute("msExchDefaultDomain"), _attribute("msExchServerBindings", many=True),
     _attribute("msExchSecureBindings", many=True), _attribute("msExchCost", "number"),
+    _attribute("msExchHostServerLink", "dn"), _attribute("msExchActivationPreference", "number"),
 ]  # fmt: skip
 
 
@@ -170,6 +171,8 @@ _CLASSES = [
     _class("msExchExchangeServer", _SERVER),
     _class("msExchPrivateMDB", _DATABASE),
     _class("msExchPublicMDB", ["msExchOwningServer"]),
+    _class("msExchMDBAvailabilityGroup", []),
+    _class("msExchMDBCopy", ["msExchHostServerLink", "msExchActivationPreference"]),
     _class("msExchVirtualDirectory", _DIRECTORY),
     _class("msExchProtocolCfgHTTPVirtualDirectory", _DIRECTORY),
     _class("protocolCfgPOPServer", _MAIL),
