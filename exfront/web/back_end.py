@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from twisted.internet import protocol
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import connectionDone
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront.net.slim import SlimProtocol
 from exfront.wire.http1.response import ResponseReader
 
 
@@ -53,20 +53,22 @@ class ConnectionKey(NamedTuple):
 
 
 @implementer(IHalfCloseableProtocol)
-class BackEndConnection(protocol.Protocol):
+class BackEndConnection(SlimProtocol):
     """One connection. `pinned` once a request or challenge on it was about logging the connection itself on."""
 
-    key: ConnectionKey | None = None
-    pinned = False
-    alive = False
-    gone = False  # connectionLost was called
-    idle_since = 0.0
-    left: Callable[[BackEndConnection], None] | None = None  # called when an idle connection is no more
-    _listener: Listener | None = None
-    _feeding = False
+    __slots__ = ("_feeding", "_listener", "alive", "gone", "idle_since", "key", "left", "pinned", "reader")
 
     def __init__(self) -> None:
+        super().__init__()
         self.reader = ResponseReader(b"")
+        self.key: ConnectionKey | None = None
+        self.pinned = False
+        self.alive = False
+        self.gone = False  # connectionLost was called
+        self.idle_since = 0.0
+        self.left: Callable[[BackEndConnection], None] | None = None  # called when an idle connection is no more
+        self._listener: Listener | None = None
+        self._feeding = False
 
     def connectionMade(self) -> None:
         """Ready."""
@@ -168,3 +170,13 @@ class BackEndConnection(protocol.Protocol):
     @property
     def _line(self) -> Any:
         return self.transport
+
+
+class Connections(Factory):
+    """Builds the protocol of new connections."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: IAddress | None) -> BackEndConnection:  # type: ignore[override]
+        """See `twisted.internet.interfaces.IProtocolFactory`."""
+        return BackEndConnection()

@@ -11,7 +11,6 @@ from functools import partial
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
 
 from exfront import __version__, limits
 from exfront.config.proxy import ProxySection
@@ -30,7 +29,7 @@ from exfront.reasons import (
 from exfront.secret import Secret
 from exfront.topology import Mailbox
 from exfront.web import headers
-from exfront.web.back_end import BackEndConnection, ConnectionKey
+from exfront.web.back_end import BackEndConnection, ConnectionKey, Connections
 from exfront.web.cas_cookies import CasSession, CasSessions
 from exfront.web.cas_dialects import ACTIVESYNC, log_on_place
 from exfront.web.integrated import not_there
@@ -49,7 +48,7 @@ _REFUSED = (_UNAUTHORIZED, 403)
 _HTTPS = 443
 # Everyone, Network, Authenticated Users: in every token, and in no tokenGroups
 _WELL_KNOWN = tuple(map(Group, ("S-1-1-0", "S-1-5-2", "S-1-5-11")))
-_CONNECTIONS = Factory.forProtocol(BackEndConnection)
+_CONNECTIONS = Connections()
 
 
 @define(eq=False)

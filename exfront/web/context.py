@@ -66,7 +66,6 @@ class ClientContext:
     forms: FormLogOns
     pages: Pages
     cas: Cas
-    form_sessions: FormSessions = field(init=False)
     log_ons: LogOns = field(init=False)
     answer_deadline: Deadline = field(init=False)  # of the back end, for whichever request runs
     facts: ClientFacts = field(init=False)  # of the peer of the connection
@@ -77,6 +76,7 @@ class ClientContext:
     server_name: bytes | None = field(default=None, init=False)  # that the client asked for in TLS
     route: Route | None = field(default=None, init=False)
     pinned: BackEndConnection | None = field(default=None, init=False)
+    _form_sessions: FormSessions | None = field(default=None, init=False)
     unpinned: Callable[[], None] = field(default=lambda: None, init=False)
     tunnel: Callable[[BackEndConnection, SessionRecord, Callable[[], None]], None] = field(
         default=_no_tunnel, init=False
@@ -85,11 +85,17 @@ class ClientContext:
     def __attrs_post_init__(self) -> None:
         session = self.session
         self.log_ons = LogOns(self.steps, self.settings.limits, self.clock)
-        self.form_sessions = FormSessions(self.steps, self.forms, self.settings.limits, self.clock)
         self.answer_deadline = Deadline(self.clock)
         self.facts = ClientFacts(session.address, session.secure, session.id)
         self.sites = self.published.sites
         self.proxied = within(session.address, self.listener.trusted_proxies)
+
+    @property
+    def form_sessions(self) -> FormSessions:
+        """Those that come with cookies of this connection; most connections have none."""
+        if self._form_sessions is None:
+            self._form_sessions = FormSessions(self.steps, self.forms, self.settings.limits, self.clock)
+        return self._form_sessions
 
     def came_in_at(self, address: str) -> None:
         """The own address of the connection is known: some sites may be bound to it."""
@@ -119,7 +125,8 @@ class ClientContext:
     def forget_log_on(self) -> None:
         """A back end has refused the credentials: what was built on them goes too."""
         self.log_ons.forget()
-        self.form_sessions.forget()
+        if self._form_sessions is not None:
+            self._form_sessions.forget()
         self.route = None
 
     def pin(self, connection: BackEndConnection) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol
-from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from exfront import limits
@@ -30,7 +29,7 @@ from exfront.reasons import (
 from exfront.web import challenges, headers, schemes, soap
 from exfront.web.answer import Answer
 from exfront.web.applications import REPEATABLE_METHODS
-from exfront.web.back_end import BackEndConnection
+from exfront.web.back_end import BackEndConnection, Connections
 from exfront.web.body import RequestBody
 from exfront.web.cas_cookies import CasSession
 from exfront.web.cas_dialects import EWS
@@ -47,7 +46,7 @@ from exfront.wire.http1.write import field_lines
 from exfront.wire.soap_header import Envelope
 
 _UNAUTHORIZED = 401
-_CONNECTIONS = Factory.forProtocol(BackEndConnection)
+_CONNECTIONS = Connections()
 _STATUSES = {status: str(status) for status in range(100, 600)}
 
 

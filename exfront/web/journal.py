@@ -19,14 +19,19 @@ class Journal:
     outlet: Outlet
     clock: IReactorTime
     _began: float = 0.0
+    _requests: int = 0
 
     def begin(self, octets_in: int = 0) -> SessionRecord:
         """The record of a request whose head had `octets_in`."""
         self._began, self.outlet.octets = self.clock.seconds(), 0
-        record = self.sessions.new_record(self.session)
+        session = self.session
+        if self._requests:
+            session.record = self.sessions.new_record(session)
+        else:  # the first one tells of the admission too
+            session.record.started = self.sessions.wall_clock()
+        self._requests += 1
+        record = session.record
         record.octets_in = octets_in
-        admitted = self.session.record.steps
-        record.steps.admit, admitted.admit = admitted.admit, None  # only the first request was let in just now
         return record
 
     def finish(self, record: SessionRecord) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IReactorTime,
 )
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,6 +26,7 @@ from exfront.config.listener import ListenerSection
 from exfront.config.settings import Settings
 from exfront.decision import SessionRecord
 from exfront.net.certificates import names_of, peer_certificate, server_name
+from exfront.net.slim import SlimProtocol
 from exfront.reasons import BAD_INPUT, CLIENT_GONE, CLIENT_TIMEOUT, DRAINING, Reason, Refused
 from exfront.sessions import Session
 from exfront.steps import Steps
@@ -72,18 +73,24 @@ _NOTHING_TO_READ = (Phase.CLOSING, Phase.HANDSHAKE)
 
 
 @implementer(IHandshakeListener, IHalfCloseableProtocol)
-class HttpProtocol(Protocol):
+class HttpProtocol(SlimProtocol):
     """One client connection.
 
     The next request's head is read only when the former answer is complete and the client reads; no more than 64 KiB
     are read ahead (S-HTTP-13, S-HTTP-25).
     """
 
+    __slots__ = (
+        "_clock", "_context", "_dropped", "_journal", "_limits", "_line", "_outlet", "_pace", "_pumping", "_read_ended",
+        "_reader", "_reading", "_request", "_serving", "_stopping", "_tunnel",
+    )  # fmt: skip
+
     _outlet: Outlet
     _journal: Journal
     _line: Any
 
     def __init__(self, context: ClientContext) -> None:
+        super().__init__()
         self._context = context
         self._limits = context.settings.limits
         self._clock = context.clock
