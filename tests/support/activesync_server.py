@@ -31,15 +31,19 @@ _NUMBERS = {0: "Sync", 9: "FolderSync", 18: "Ping", 20: "Provision"}
 
 
 class ActiveSyncServer:
-    """The process; `people` are passwords by name."""
+    """The process; `people` are passwords by name.
 
-    def __init__(self, folder: Path, address: str, people: Mapping[str, str]) -> None:
+    With `believes` whoever connects is believed in X-Forwarded-User, and nobody is asked for a password.
+    """
+
+    def __init__(self, folder: Path, address: str, people: Mapping[str, str], *, believes: bool = False) -> None:
         self.address = address
         self.port = free_port(address)
         passwords = folder / "passwords.json"
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps(dict(people)))
-        argv = [sys.executable, "-m", "tests.support.activesync_server", address, str(self.port), str(passwords)]
+        argv = [sys.executable, "-m", "tests.support.activesync_server", address, str(self.port), str(passwords),
+                "believes" if believes else "asks"]  # fmt: skip
         environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
         self.daemon = Daemon(argv, folder / "activesync.log", [(address, self.port)], environment)
 
@@ -83,6 +87,7 @@ class _Reply:
 @define(eq=False)
 class _Server:
     passwords: Mapping[str, str]
+    believes: bool = False
     mailboxes: dict[str, _Mailbox] = field(factory=dict)
 
     async def reply(self, request: h11.Request, body: bytes) -> _Reply:
@@ -91,7 +96,7 @@ class _Server:
             self._mailbox(path.rpartition("/")[2]).deliver()
             return _Reply(204, "No Content")
         fields = {name.decode(): value.decode() for name, value in request.headers}
-        user = self._user(fields.get("authorization", ""))
+        user = fields.get("x-forwarded-user", "") if self.believes else self._user(fields.get("authorization", ""))
         if not user:
             return _Reply(401, "Unauthorized", headers=(("WWW-Authenticate", 'Basic realm="eas"'),))
         if request.method == b"OPTIONS":
@@ -237,8 +242,9 @@ async def _run(address: str, port: int, server: _Server) -> None:
     await listening.serve_forever()
 
 
-def _main(address: str, port: str, passwords: str) -> None:
-    asyncio.run(_run(address, int(port), _Server(json.loads(Path(passwords).read_text()))))
+def _main(address: str, port: str, passwords: str, how: str) -> None:
+    server = _Server(json.loads(Path(passwords).read_text()), how == "believes")
+    asyncio.run(_run(address, int(port), server))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _MAILBOX, _CLIENT_ACCESS = "2", "4"  # of msExchCurrentServerRoles
 
 @frozen
 class CasSite:
-    """A site: its mailbox server, its Client Access servers, and what their /owa has."""
+    """A site: its mailbox server, its Client Access servers, and what their /owa has; of phones and EWS the same."""
 
     name: str
     mailbox_server: str
@@ -46,7 +46,7 @@ def site_records(sites: str) -> Iterator[Record]:
 
 
 def server_records(group: str, sites: str) -> Iterator[Record]:
-    """The servers with their /owa and stores, below the administrative group `group`; parents come first."""
+    """The servers with their directories and stores, below the administrative group `group`; parents come first."""
     for site in CAS_SITES:
         where = f"CN={site.name},{sites}"
         for name, roles in ((site.mailbox_server, _MAILBOX), *((cas, _CLIENT_ACCESS) for cas in site.client_access)):
@@ -54,7 +54,7 @@ def server_records(group: str, sites: str) -> Iterator[Record]:
             yield _server(name, group, f"{name.lower()}.{DNS_DOMAIN}", more)
         yield from _store(site.mailbox_server, group)
         for name in site.client_access:
-            yield from _owa(name, site, group)
+            yield from _directories(name, site, group)
     yield _server(BACK_END_2003, group, BACK_END_2003_HOST, _V2003)
     yield from _store(BACK_END_2003, group, public=True)
 
@@ -93,16 +93,26 @@ def _store(server: str, group: str, *, public: bool = False) -> Iterator[Record]
     yield store_dn(server, group), {"objectClass": ["msExchPrivateMDB"], **owner, **home_public}
 
 
-def _owa(server: str, site: CasSite, group: str) -> Iterator[Record]:
+# Each one's class, and its path behind the server's URL.
+_APPLICATIONS = (
+    ("owa", "msExchOWAVirtualDirectory", "/owa"),
+    ("Microsoft-Server-ActiveSync", "msExchMobileVirtualDirectory", "/Microsoft-Server-ActiveSync"),
+    ("EWS", "msExchWebServicesVirtualDirectory", "/EWS/Exchange.asmx"),
+)
+
+
+def _directories(server: str, site: CasSite, group: str) -> Iterator[Record]:
     protocols = f"CN=Protocols,{_server_dn(server, group)}"
     for dn in (protocols, f"CN=HTTP,{protocols}"):
         yield dn, {"objectClass": ["container"]}
-    yield (
-        f"CN=owa (Default Web Site),CN=HTTP,{protocols}",
-        {
-            "objectClass": ["msExchOWAVirtualDirectory"],
-            "msExchInternalHostName": [f"https://{server.lower()}.{DNS_DOMAIN}/owa"],
-            "msExchInternalAuthenticationMethods": [site.authentication],
-            **({"msExchExternalHostName": [site.external_url]} if site.external_url else {}),
-        },
-    )
+    for name, kind, path in _APPLICATIONS:
+        external = [f"{site.external_url.removesuffix('/owa')}{path}"] if site.external_url else []
+        yield (
+            f"CN={name} (Default Web Site),CN=HTTP,{protocols}",
+            {
+                "objectClass": [kind],
+                "msExchInternalHostName": [f"https://{server.lower()}.{DNS_DOMAIN}{path}"],
+                "msExchInternalAuthenticationMethods": [site.authentication],
+                **({"msExchExternalHostName": external} if external else {}),
+            },
+        )

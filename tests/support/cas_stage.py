@@ -11,10 +11,13 @@ from typing import Any
 
 from attrs import define, field
 
+from tests.support.activesync_server import ActiveSyncServer
 from tests.support.cas_sites import OWN, PROXIED
 from tests.support.clients import Page, basic
+from tests.support.ews_server import EwsServer
 from tests.support.exfront import ExFront
 from tests.support.named_servers import NamedServers
+from tests.support.phone import PATH as PHONES
 from tests.support.process import Address, temporary_folder, wait_until
 from tests.support.samba import Site
 from tests.support.samba_data import BASE, DNS_DOMAIN, PROXIED_SITE
@@ -46,7 +49,9 @@ class CasStage:
     site: Site
     secret: bool = False
     folder: Path = field(init=False)
-    back_end: NamedServers = field(init=False)
+    back_end: NamedServers = field(init=False)  # of /owa
+    phones: ActiveSyncServer = field(init=False)
+    ews: EwsServer = field(init=False)
     second: ExFront = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -54,7 +59,10 @@ class CasStage:
         authority = self.site.authority
         page = "user=$http_x_forwarded_user host=$host"
         self.back_end = NamedServers(_BACK_END_ADDRESS, self.folder, authority, {SECOND: SECOND_HOST}, page=page)
-        header = {"identity": "header", "header_servers": [SECOND]}
+        people = {USER.name: USER.secret.decode()}
+        self.phones = ActiveSyncServer(temporary_folder("phones"), _BACK_END_ADDRESS, people, believes=True)
+        self.ews = EwsServer(_BACK_END_ADDRESS)
+        header = {"identity": "header", "header_servers": [SECOND], "ports": (self.phones.port, self.ews.at[1])}
         self.second = self.front(
             _SECOND_ADDRESS,
             PROXIED.name,
@@ -78,7 +86,12 @@ class CasStage:
         self, address: str, site: str, more: Mapping[str, Any], servers: list[dict[str, Any]], name: str,
         listeners: Mapping[str, Any], directory: Mapping[str, Any], shown: str = "",
     ) -> ExFront:  # fmt: skip
-        """A front end in that site of the domain; its certificate is for `shown`, or for its `name`."""
+        """A front end in that site of the domain; its certificate is for `shown`, or for its `name`.
+
+        The `ports` of a `directory` are those of a back end for ActiveSync and EWS, which speaks without TLS.
+        """
+        directory = dict(directory)
+        ports = [{"back_end_port": port, "back_end_tls": "none"} for port in directory.pop("ports", ())] or [{}, {}]
         samba, authority = self.site.samba, str(self.site.authority.ca_file)
         settings = {
             "directory": {
@@ -91,14 +104,17 @@ class CasStage:
             "server": servers,
             "virtual_site": [{"name": "mail", "public_name": name, "virtual_directory": [
                 {"path": "/owa", "application": "owa", **directory},
+                {"path": PHONES, "application": "activesync", **directory, **ports[0]},
+                {"path": "/EWS", "application": "ews", "body_octets": 0, **directory, **ports[1]},
             ]}],
             **more,
         }  # fmt: skip
         return ExFront(temporary_folder("front"), settings, listeners, address)
 
     def start(self) -> None:
-        """The second server and its back end."""
+        """The second server and its back ends."""
         self.back_end.start()
+        self.phones.daemon.start()
         run(self.second)
 
     def ask(
@@ -121,9 +137,11 @@ class CasStage:
         return self._certificate(name)
 
     def close(self) -> None:
-        """End both."""
+        """End all."""
         self.second.daemon.kill()
         self.back_end.kill()
+        self.phones.daemon.kill()
+        self.ews.stop()
 
     def peers(self) -> dict[str, Any]:
         """A listener for Client Access servers."""
