@@ -3,6 +3,7 @@
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
 # make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew
+# make mail-corpus  hostile IMAP4 and POP3 through exfront, nginx and Dovecot: writes docs/mail-corpus.rst anew
 # make docs    write docs/tests.rst, docs/explain.rst, docs/coexistence.rst and docs/cas-proxy.rst anew
 # make screenshots  take the pictures in docs/screenshots anew
 # make clean   remove what these made
@@ -17,7 +18,7 @@ SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modul
 
 SOAK_SERVERS = chromium chromium-driver sogo sogo-activesync postgresql
 
-.PHONY: lab test check soak corpus screenshots docs clean servers
+.PHONY: lab test check soak corpus mail-corpus screenshots docs clean servers
 
 lab: $(VENV)/.installed
 	exec $(BIN)/twistd --nodaemon --pidfile= exfront --lab
@@ -37,6 +38,9 @@ soak: $(VENV)/.installed-test servers
 corpus: $(VENV)/.installed-test servers
 	@.ci/need haproxy
 	$(BIN)/python -m tests.corpus.peers
+
+mail-corpus: $(VENV)/.installed-test servers
+	$(BIN)/python -m tests.mail_corpus.peers
 
 screenshots: $(VENV)/.installed-test servers
 	@.ci/need $(SOAK_SERVERS)

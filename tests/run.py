@@ -75,10 +75,10 @@ def real_tests() -> tuple[tuple[str, ...], tuple[str, ...]]:
 def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
-        return (Group("soak", ("tests.soak",), 3600, 25),)
+        return (Group("soak", ("tests.soak",), 3600, 33),)
     directories, others = real_tests()
     return (
-        Group("real", others, 540, 225),
+        Group("real", others, 540, 245),
         Group("real directories", directories, 540, 45),
         Group("ordinary", ordinary_tests(), 540, 2550),
     )

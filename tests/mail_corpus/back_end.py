@@ -161,6 +161,13 @@ class _Talk:
         line, end, self._held = self._held.partition(b"\n")
         return line + end
 
+    def command_line(self) -> bytes:
+        """One, before the log-on; who begins TLS where none is, is left alone."""
+        line = self.line()
+        if line.startswith(b"\x16"):
+            raise _GoneError
+        return line
+
     def exactly(self, octets: int) -> bytes:
         """So many."""
         while len(self._held) < octets:
@@ -301,9 +308,7 @@ class _Imap4(_Talk):
 
     def _whole(self) -> bytes:
         """A command with its literals."""
-        line = self.line()
-        if line.startswith(b"\x16"):
-            raise _GoneError
+        line = self.command_line()
         while literal := _LITERAL.search(line):
             if not literal[2]:
                 self.say(b"+ go\r\n")
@@ -345,7 +350,7 @@ class _Pop3(_Talk):
         return b"+OK ready\r\n"
 
     def command(self) -> bool:
-        line = self.line()
+        line = self.command_line()
         verb, _, argument = line.removesuffix(b"\r\n").partition(b" ")
         self.visit.commands.append(verb.upper())
         if not line.endswith(b"\r\n") or b"\r" in line[:-2] or b"\0" in line:

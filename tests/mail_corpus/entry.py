@@ -87,6 +87,11 @@ class Entry:
     peers: bool = True
 
     @property
+    def upgraded(self) -> bool:
+        """Whether its back end must be spoken to inside TLS."""
+        return any(isinstance(step, bytes) and OTHER_NAME in step for step in self.steps)
+
+    @property
     def legal(self) -> bool:
         """Whether nothing about it is to be refused."""
         return self.outcome.end == "kept" and not re.search(r"BAD|NO|ERR", " ".join(self.outcome.answers))

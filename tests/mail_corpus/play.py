@@ -17,6 +17,8 @@ from tests.mail_corpus.entry import Entry, Fin, Handshake, Reset, Step, Until
 from tests.support.process import Address
 
 PATIENCE = 8.0  # seconds for an answer that must come
+UNTOLD = "closed without a word"
+_SHORT_PATIENCE = 1.0  # once something was waited for in vain
 PIECES_OCTETS = 700  # longer steps are not sent octet by octet
 
 _TAGGED = re.compile(rb"(?P<tag>[!-~]+) (?P<status>OK|NO|BAD)(?: (?:\[(?P<code>[^\] ]+)[^\]]*\])?.*)?", re.DOTALL)
@@ -28,7 +30,8 @@ _PROBES = {"imap4": b"zz LOGOUT\r\n", "pop3": b"QUIT\r\n"}
 @define
 class Result:
     """What came of an entry. `heard` is all that the client got, `ended` how: ``fin``, ``reset``, ``open``; `probed`
-    whether a further command was answered; `missing` what was waited for in vain."""
+    whether a further command was answered; `missing` what was waited for in vain; `unable`: this front end does not
+    have what the entry is about."""
 
     entry: Entry
     heard: bytes = b""
@@ -36,6 +39,7 @@ class Result:
     probed: bool = False
     missing: bytes = b""
     visits: list[Visit] = field(factory=list)
+    unable: bool = False
 
     @property
     def logins(self) -> list[tuple[bytes, bytes]]:
@@ -173,6 +177,7 @@ class _Client:
         while not condition():
             left = limit - time.monotonic()
             if self._result.ended or left <= 0:
+                self._patience = min(self._patience, _SHORT_PATIENCE)
                 return False
             self._socket.settimeout(left)
             self._read()
@@ -267,7 +272,7 @@ def _end(result: Result) -> Iterator[str]:
     if result.probed or result.ended == "open":
         yield f"not closed: {'a further command is answered' if result.probed else 'silent'}"
     if wanted == "told" and not was_told(result):
-        yield "closed without a word"
+        yield UNTOLD
 
 
 def was_told(result: Result) -> bool:
