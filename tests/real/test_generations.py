@@ -7,7 +7,7 @@ import imaplib
 import json
 import poplib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cache
@@ -25,6 +25,10 @@ from tests.support.samba_data import Account
 _AT_ONCE = 4  # clients
 _BY_NAME = {group.name: group for group in GROUPS}
 _FRONT_2007 = "127.0.0.54"
+_FIND_ITEM = (
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+    b'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><s:Body><m:FindItem/></s:Body></s:Envelope>'
+)
 
 
 @cache
@@ -47,13 +51,14 @@ class GenerationTests(SynchronousTestCase):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(log_on, group.people))
 
-    def landed(self, group: Group, protocol: str) -> dict[str, str]:
+    def landed(self, group: Group, protocol: str, directory: str = "-") -> dict[str, str]:
         """By user: the server that stands in exfront's own log."""
         names = {each.principal for each in group.people}
+        wanted = {"x-protocol": protocol, "x-virtual-directory": directory}
 
         def lines() -> list[dict[str, str]]:
             found = self.stage.front.access_lines()
-            return [line for line in found if line["cs-username"] in names and line["x-protocol"] == protocol]
+            return [line for line in found if line["cs-username"] in names and wanted.items() <= line.items()]
 
         wait_until(lambda: len(lines()) >= len(names), f"{len(names)} lines of {group.name}")
         return {line["cs-username"]: line["s-back-end"] for line in lines()}
@@ -95,25 +100,47 @@ class GenerationTests(SynchronousTestCase):
             here = {each.principal for number, each in enumerate(group.people) if group.server(number) == name}
             self.assertEqual({user for by, user in server.log_ons if by == protocol}, here)
 
-    def test_http(self) -> None:
-        pages: dict[str, str] = {}
+    def http(self, groups: Sequence[Group], directory: str, method: str, path: str, body: bytes = b"",
+             **fields: str) -> dict[str, tuple[int, str]]:  # fmt: skip
+        """What each user gets, by name; all have landed where they should."""
+        pages: dict[str, tuple[int, str]] = {}
 
-        def ask(group: Group, person: Account) -> None:
+        def ask(person: Account) -> None:
             name, password = credentials(person)
-            at = self.stage.front.at("https")
+            at, headers = (
+                self.stage.front.at("https"),
+                {"Host": PUBLIC_NAME, **basic(name, password.encode()), **fields},
+            )
             with closing(http.client.HTTPSConnection(*at, timeout=PATIENCE, context=self.tls)) as connection:
-                headers = {"Host": PUBLIC_NAME, **basic(name, password.encode())}
-                connection.request("GET", group.path, headers=headers)
+                connection.request(method, path, body, headers)
                 answer = connection.getresponse()
-                pages[name] = f"{answer.status} {answer.read().decode()}"
+                pages[person.name] = answer.status, answer.read().decode()
 
-        for group in GROUPS:
-            self.all_of(group, lambda person, group=group: ask(group, person))  # type: ignore[misc]
-            self.assertEqual(self.landed(group, "http"), self.expected(group), pages)
-            for person in group.people:
-                self.assertIn(person.name, _user(pages[person.principal]), pages[person.principal])
+        for group in groups:
+            self.all_of(group, ask)
+            self.assertEqual(self.landed(group, "http", directory), self.expected(group), pages)
         self.assertEqual(list(self.stage.back_end.seen().incidents), [])
         self.assertEqual([incident for server in self.stage.pair.values() for incident in server.incidents], [])
+        return pages
+
+    def assert_own(self, pages: Mapping[str, tuple[int, str]]) -> None:
+        """Each has the own page."""
+        for name, page in pages.items():
+            self.assertEqual(_user(*page), name, page)
+
+    def test_browsers(self) -> None:
+        self.assert_own(self.http(GROUPS[:1], "/exchange", "GET", "/exchange/"))
+        self.assert_own(self.http(GROUPS[1:], "/owa", "GET", "/owa/"))
+
+    def test_phones(self) -> None:
+        path = "/Microsoft-Server-ActiveSync?Cmd=FolderSync&User=x&DeviceId=d1&DeviceType=p"
+        self.assert_own(self.http(GROUPS, "/Microsoft-Server-ActiveSync", "POST", path))
+
+    def test_web_services(self) -> None:
+        """2003 has none."""
+        xml = {"Content-Type": "text/xml; charset=utf-8"}
+        pages = self.http(GROUPS[1:], "/EWS", "POST", "/EWS/Exchange.asmx", _FIND_ITEM, **xml)
+        self.assertEqual({status for status, _ in pages.values()}, {200}, pages)
 
 
 class FrontEnd2007Tests(SynchronousTestCase):
@@ -171,10 +198,9 @@ class FrontEnd2007Tests(SynchronousTestCase):
                 self.assertEqual((answer.status, answer.getheader("location")), (302, location))
 
 
-def _user(page: str) -> str:
+def _user(status: int, text: str) -> str:
     """The user whom a server took the request for."""
-    status, _, text = page.partition(" ")
-    if status != "200":
+    if status != 200:
         return ""
     if text.startswith("{"):
         shown = json.loads(text)

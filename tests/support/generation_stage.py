@@ -101,7 +101,12 @@ class GenerationStage:
     def _back_end_2003(self) -> BackEnd2003:
         (group,) = (each for each in GROUPS if each.servers == (BACK_END_2003,))
         people = {each.name: each.secret.decode() for each in group.people}
-        state = State({"exchange": INTEGRATED}, {name: name for name in people}, [PUBLIC_NAME], DOMAIN)
+        state = State(
+            dict.fromkeys(("exchange", "microsoft-server-activesync"), INTEGRATED),
+            {name: name for name in people},
+            [PUBLIC_NAME],
+            DOMAIN,
+        )
         return BackEnd2003(self._below("web2003"), _SERVERS, state, people)
 
     def _cas(self, kind: type[Cas2007], server: str, name: str) -> Cas2007:

@@ -25,7 +25,6 @@ class Group:
     """Users of one generation in one place, and where HTTP, IMAP4 and POP3 land: names of servers."""
 
     name: str
-    path: str
     homes: tuple[str, ...]  # DNs of databases: the users are dealt out over them
     servers: tuple[str, ...]  # by database
 
@@ -42,11 +41,11 @@ class Group:
 
 
 GROUPS = (
-    Group("e2003", "/exchange/", (store_dn_in(BACK_END_2003),), (BACK_END_2003,)),
-    Group("e2007", "/owa/", (store_dn_in(OWN.mailbox_server),), (CAS_2007,)),
-    Group("far2007", "/owa/", (store_dn_in(PROXIED.mailbox_server),), (PROXIED_CAS,)),
-    Group("e2010", "/owa/", (database_dn(_DATABASE_2010),), (CAS_2010,)),
-    Group("e2013", "/owa/", (database_dn(_FIRST_2013), database_dn(_FIRST_2013 + 1)), PAIR_2013),
+    Group("e2003", (store_dn_in(BACK_END_2003),), (BACK_END_2003,)),
+    Group("e2007", (store_dn_in(OWN.mailbox_server),), (CAS_2007,)),
+    Group("far2007", (store_dn_in(PROXIED.mailbox_server),), (PROXIED_CAS,)),
+    Group("e2010", (database_dn(_DATABASE_2010),), (CAS_2010,)),
+    Group("e2013", (database_dn(_FIRST_2013), database_dn(_FIRST_2013 + 1)), PAIR_2013),
 )
 _V2010 = {"versionNumber": ["1937866970"], "serialNumber": ["Version 14.1 (Build 30218.15)"]}
 _V2013 = {"versionNumber": ["1941996036"], "serialNumber": ["Version 15.0 (Build 30516.32)"]}
@@ -75,8 +74,8 @@ def organisation_records(group: str, sites: str) -> Iterator[Record]:
     yield _server(CAS_2010, group, {**_V2010, "msExchCurrentServerRoles": ["4"], "msExchServerSite": [site]})
     yield from _owa(CAS_2010, group)
     for server, kind, path, external in (
-        (PROXIED_CAS, "Mobile", "Microsoft-Server-ActiveSync", ""),
-        (PROXIED_CAS, "WebServices", "EWS/Exchange.asmx", ""),
+        *((server, kind, path, "") for server in (PROXIED_CAS, CAS_2010)
+          for kind, path in (("Mobile", "Microsoft-Server-ActiveSync"), ("WebServices", "EWS/Exchange.asmx"))),
         (LINKED.client_access[0], "Mobile", "Microsoft-Server-ActiveSync",
          f"https://texas.{DNS_DOMAIN}/Microsoft-Server-ActiveSync"),
     ):  # fmt: skip
