@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from xml.etree import ElementTree
 
 from attrs import evolve
@@ -128,6 +129,27 @@ class OtherSiteTests(SoapCase):
             self.assertEqual(self.talk.back_end().take(), piece)
         self.talk.send(end)
         self.assertEqual(self.talk.back_end().take(), end)
+        self.assertEqual(self.talk.answer(), OK)
+
+    def test_memory_is_flat_with_100_mb(self) -> None:
+        """S-HTTP-25: what is held of it at any time is a piece."""
+        piece, count = b"y" * 65_536, 1600
+        start, end = envelope(body=b"|").split(b"|")
+        length = b"Content-Length: %d\r\n" % (len(start) + len(end) + count * len(piece))
+        directory = VirtualDirectorySection("/EWS", "ews", require_tls="no", body_octets=0)
+        site = VirtualSiteSection("x", "mail.fourthcoffee.com", (), (directory,))
+        self.talk = Conversation(sites=(site,), world=self.small)
+        self.talk.send(request(b"POST " + _PATH, _XML, length, ALICE, body=start))
+        self.sent()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        passed = 0
+        for _ in range(count):
+            self.talk.send(piece)
+            passed += len(self.talk.back_end().take())
+        self.assertEqual(passed, count * len(piece))
+        self.assertLess(tracemalloc.get_traced_memory()[1], 1 << 20)
+        self.talk.send(end)
         self.assertEqual(self.talk.answer(), OK)
 
     def test_chunks(self) -> None:
