@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from secrets import SystemRandom
 from typing import Any
 
@@ -35,7 +36,7 @@ class Relayed:
             idle_time=settings.imap4_idle_time if kind.protocol == "imap4" else settings.pop3_idle_time,
             stall_time=settings.stall_time,
             ended=self._ended,
-            farewell=kind.new_speaker().bye(CLIENT_IDLE) if kind.sends_bye else b"",
+            farewell=_farewell(kind),
         )
         back_end.leg = self._relay.back_end
 
@@ -73,3 +74,9 @@ class Relayed:
     def _ended(self, ended: Ended) -> None:
         if ended.reason is not None:
             self._record.refuse(ended.reason)
+
+
+@cache
+def _farewell(kind: Kind) -> bytes:
+    """To whom was silent for too long; one for all sessions."""
+    return kind.new_speaker().bye(CLIENT_IDLE) if kind.sends_bye else b""
