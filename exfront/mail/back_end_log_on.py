@@ -25,7 +25,7 @@ class Entry:
     """What a log-on brings along: `credentials`, whether TLS must be started first (STARTTLS, STLS), and `facts`.
 
     `facts` are what the back end is told of the client by ID or XCLIENT, None where it is told nothing. Of POP3: `asks`
-    what the back end can do, before and after login, and `utf8`: the client has asked for UTF-8 (RFC 6856).
+    what the back end can do, and `utf8`: the client has asked for UTF-8 (RFC 6856).
     """
 
     credentials: Credentials

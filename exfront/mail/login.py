@@ -216,7 +216,8 @@ class Offer:
 
 @frozen
 class Welcome:
-    """What the back end said as it let the user in: its capabilities after login, texts of its alerts.
+    """What the back end said as it let the user in: its capabilities after login (POP3: before, if it was asked), and
+    texts of its alerts.
 
     `mechanisms` are the SASL mechanisms that it offered before; in capital letters, None where nobody asked. `referral`
     is a server that it names as the better one; no client sees it.

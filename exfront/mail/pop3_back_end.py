@@ -48,6 +48,7 @@ class _LogOn:
 
     entry: Entry
     _begin_tls: bool = False
+    _names: tuple[bytes, ...] | None = None
     _mechanisms: frozenset[bytes] | None = None
     _challenge: bytes = b""
 
@@ -64,10 +65,9 @@ class _LogOn:
             if not status.ok:
                 raise self._not_now(status)
         if self.entry.asks:
-            yield from self._learn_mechanisms()
+            yield from self._learn()
         yield from self._log_on()
-        names = (yield from self._capabilities()) if self.entry.asks else None
-        return Welcome(names or (), mechanisms=self._mechanisms)
+        return Welcome(self._names or (), mechanisms=self._mechanisms)
 
     def _introduce(self, facts: ClientFacts) -> Generator[Step, Answer, None]:
         """Tell of the client; a server that does not believe us says OK too, and offers it not in its greeting."""
@@ -96,13 +96,13 @@ class _LogOn:
 
     def _offers_sasl(self) -> Generator[Step, Answer, bool]:
         """Whether the mechanism is there."""
-        if self._mechanisms is None:
-            yield from self._learn_mechanisms()
+        if self._names is None:
+            yield from self._learn()
         return self.entry.credentials.mechanism.encode("ascii") in (self._mechanisms or ())
 
-    def _learn_mechanisms(self) -> Generator[Step, Answer, None]:
-        names = yield from self._capabilities()
-        self._mechanisms = None if names is None else sasl_mechanisms(names)
+    def _learn(self) -> Generator[Step, Answer, None]:
+        self._names = yield from self._capabilities()
+        self._mechanisms = None if self._names is None else sasl_mechanisms(self._names)
 
     def _capabilities(self) -> Generator[Step, Answer, tuple[bytes, ...] | None]:
         """CAPA's lines; None of a server that does not know it."""

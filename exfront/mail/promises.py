@@ -21,5 +21,8 @@ def promised(offer: Offer, protocol: Protocol, steps: Steps, mail: MailSection) 
 
 def learned(steps: Steps, server: str, protocol: Protocol, welcome: Welcome) -> None:
     """Remember what a server has said of itself as it let somebody in; a POP3 server was perhaps not asked."""
-    after = welcome.capabilities if welcome.capabilities or protocol == "imap4" else None
-    steps.back_ends.capabilities.learn(server, protocol, after=after, mechanisms=welcome.mechanisms)
+    capabilities = steps.back_ends.capabilities
+    if protocol == "imap4":
+        capabilities.learn(server, protocol, after=welcome.capabilities, mechanisms=welcome.mechanisms)
+    elif welcome.capabilities:
+        capabilities.learn(server, protocol, before=welcome.capabilities, mechanisms=welcome.mechanisms)
