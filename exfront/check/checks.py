@@ -17,6 +17,7 @@ from exfront import limits
 from exfront.check.back_ends import BackEndCheck
 from exfront.check.directory import DirectoryCheck
 from exfront.check.rows import Rows, failed, lifetime, own_certificate, too_slow
+from exfront.check.topology import contradictions
 from exfront.check.users import UserCheck
 from exfront.config.settings import Settings
 from exfront.directory.schemas import Schema
@@ -81,7 +82,9 @@ class Checks:
         except Refused as refused:
             return [failed("topology", refused)]
         counts = f"{len(read.servers)} servers, {len(read.databases)} databases, {len(read.sites)} sites"
-        return [Row("ok", "topology", f"{read.organisation or 'no Exchange organisation'}: {counts}")]
+        row = Row("ok", "topology", f"{read.organisation or 'no Exchange organisation'}: {counts}")
+        world = self.world()
+        return [row, *contradictions(world.topology, world.site)]
 
     def _directories(self, until: float) -> list[tuple[str, Coroutine[Any, Any, Rows]]]:
         users = UserCheck(self.settings, self.schema, self.world, self.reactor)

@@ -1,0 +1,56 @@
+"""What of the servers that the directory names is missing or contradicts itself: before users find it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from exfront import limits
+from exfront.check.rows import Rows
+from exfront.operate.check_table import Row
+from exfront.topology import Server, Topology
+
+_BY_CLIENT_ACCESS = (8, 14)  # major versions whose mailboxes are opened by a Client Access server of their site
+_SUBJECT = "topology"
+
+
+def contradictions(topology: Topology, own_site: str) -> Rows:
+    """Warnings about `topology` with the servers of the configuration; `own_site` is exfront's, empty if not known."""
+    found = ((what, sorted(names), advice) for what, names, advice in _found(topology))
+    rows = [Row("warning", _SUBJECT, f"{what}: {_shown(names)}", advice) for what, names, advice in found if names]
+    sites = {server.site for server in topology.servers if _major(server) in _BY_CLIENT_ACCESS and server.site}
+    if len(sites) > 1 and not own_site:
+        advice = "set [directory] site: every site is taken for the own one"
+        rows.append(
+            Row("warning", _SUBJECT, f"{len(sites)} sites have Exchange 2007 or 2010, ours is not known", advice)
+        )
+    return rows
+
+
+def _found(topology: Topology) -> Iterator[tuple[str, set[str], str]]:
+    settle = "add a [[server]] of that name, with its host"
+    known = [server for server in topology.servers if not server.listed]
+    yield "two servers of one name", {server.name for server in known if topology.is_twice(server)}, settle
+    yield "servers without a version", {server.name for server in known if server.dn and server.version is None}, settle
+    homes = [each for each in topology.servers if _major(each) in _BY_CLIENT_ACCESS and "mailbox" in each.roles]
+    yield "mailbox servers without a site", _names(each for each in homes if not each.site), "see msExchServerSite"
+    yield (
+        "no Client Access server in the site of",
+        _names(each for each in homes if each.site and not topology.client_access(each.site, _major(each))),
+        "nobody opens these mailboxes",
+    )
+    cas = (each for each in topology.servers if _major(each) in _BY_CLIENT_ACCESS and "client_access" in each.roles)
+    without = _names(each for each in cas if topology.virtual_directory(each.name, "OWA") is None)
+    yield "Client Access servers without /owa", without, "users of their site are not proxied to them"
+
+
+def _names(servers: Iterable[Server]) -> set[str]:
+    return {server.name for server in servers}
+
+
+def _major(server: Server) -> int:
+    return 0 if server.version is None else server.version.major
+
+
+def _shown(names: list[str]) -> str:
+    more = len(names) - limits.TOPOLOGY_NAMED_CHANGES
+    return ", ".join(names[: limits.TOPOLOGY_NAMED_CHANGES]) + (f" and {more} more" if more > 0 else "")
