@@ -14,18 +14,30 @@ from urllib.parse import urlsplit
 from benchmarks.measure import compare
 from exfront.facts import Facts, Health, Identity, Policy, World
 from exfront.routing import decide
-from exfront.topology import Mailbox, Protocol, PublicStore, Server, ServerVersion, Service, Topology, VirtualDirectory
+from exfront.topology import (
+    Database,
+    Mailbox,
+    Protocol,
+    PublicStore,
+    Server,
+    ServerVersion,
+    Service,
+    Topology,
+    VirtualDirectory,
+)
 
 _DECISIONS = 40_000  # a round of each
 _MOST = 15  # microseconds
 _SITES, _IN_A_SITE = 100, 4  # Client Access servers; a mailbox server comes on top
 _HTTPS = Service(443, "implicit")
-_V2003, _V2007 = ServerVersion(6, 5, 7638), ServerVersion(8, 2, 176)
+_V2003, _V2007, _V2013 = ServerVersion(6, 5, 7638), ServerVersion(8, 2, 176), ServerVersion(15, 0, 516)
+_AT_444 = Service(444, "implicit")
+_COPIES = 4
 _WELL = Health("healthy")
 
 
 def _server(name: str, version: ServerVersion | None, site: str, *roles: str) -> Server:
-    http = _HTTPS if version is _V2007 else Service(80)
+    http = _HTTPS if version is _V2007 else _AT_444 if version is _V2013 else Service(80)
     host = f"{name}.fourthcoffee.com"
     return Server(
         name, host, imap4=Service(143), http=http, listed=False, site=site, version=version,
@@ -48,9 +60,12 @@ def _world() -> World:
             ))  # fmt: skip
     servers += [_server("old", _V2003, "", "mailbox"), _server("plain", None, "")]
     servers += [_server(f"public{number}", _V2003, "", "mailbox") for number in range(8)]
+    group = tuple(f"node{number}" for number in range(_COPIES))
+    servers += [_server(name, _V2013, "Site 0", "mailbox") for name in group]
+    databases = (Database("cn=one", "One", "node0", copies=group, group="DAG1"),)
     stores = tuple(PublicStore(f"cn=public{number}", "", f"public{number}") for number in range(8))
-    topology = Topology(tuple(servers), public_stores=stores, virtual_directories=tuple(directories))
-    return World(topology, Policy(("fourthcoffee.com",), ("fourthcoffee.com",)), _health, "Site 0")
+    topology = Topology(tuple(servers), databases, public_stores=stores, virtual_directories=tuple(directories))
+    return World(topology, Policy(("fourthcoffee.com",), ("fourthcoffee.com",), proves=True), _health, "Site 0")
 
 
 def _health(server: str, protocol: Protocol, application: str) -> Health | None:
@@ -61,7 +76,7 @@ def _facts(home: str, protocol: Protocol, application: str) -> list[Facts]:
     """A thousand users."""
     accounts = [
         Mailbox(f"cn={n}", f"{n:032x}", f"user{n}", addresses=(f"user{n}@fourthcoffee.com",), home_server=home,
-                sid=f"S-1-5-21-1-2-3-{n}")
+                database="cn=one" if home == "node0" else "", sid=f"S-1-5-21-1-2-3-{n}")
         for n in range(1000)
     ]  # fmt: skip
     return [Facts(protocol, Identity(each), each, application) for each in accounts]
@@ -92,6 +107,8 @@ _CASES: tuple[tuple[str, str, Protocol, str], ...] = (
     ("2007, link page", "mailbox1", "http", "owa"),
     ("2007, proxy, 4 CAS", "mailbox2", "http", "owa"),
     ("2007, IMAP4", "mailbox2", "imap4", ""),
+    ("2013, 4 copies", "node0", "http", "owa"),
+    ("2013, IMAP4, 4 copies", "node0", "imap4", ""),
 )
 
 

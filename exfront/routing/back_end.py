@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import evolve
 
 from exfront.because import Because
@@ -15,9 +17,10 @@ Why = tuple[Because, ...]
 
 
 def relay_to(
-    server: Server, facts: Facts, world: World, why: Why, schemes: tuple[Scheme, ...] = ("basic",)
-) -> Relay | Refuse:
-    """Relay to `server`, which may be used: nobody else has what is asked for. The configuration's schemes win."""
+    server: Server, facts: Facts, world: World, why: Why, schemes: tuple[Scheme, ...] = ("basic",), *,
+    replaceable: bool = False, token: bool = False,
+) -> Relay | Refuse:  # fmt: skip
+    """Relay to `server`, which may be used. The configuration's schemes win; the rest is as of the `Relay`."""
     service = service_of(server, facts)
     if service is None:
         return Refuse(PROTOCOL_NOT_SERVED, f"server={server.name} protocol={facts.protocol}", why)
@@ -26,7 +29,8 @@ def relay_to(
     why = (*why, *configured_schemes(server))
     relay = Because("relay", (server.name, service.port, service.tls))
     schemes = server.next_hop or schemes
-    return Relay(server, service, server.login_as, (*why, relay, *_health(server, facts, world)), schemes)
+    why = (*why, relay, *_health(server, facts, world))
+    return Relay(server, service, server.login_as, why, schemes, replaceable, token=token)
 
 
 def configured_schemes(server: Server) -> Why:
@@ -78,12 +82,17 @@ def allowed_host(name: str, policy: Policy) -> str:
 
     A short name is completed with the first suffix, as a domain member's DNS name is.
     """
+    return _allowed_host(name, policy.suffixes)
+
+
+@lru_cache(4096)  # the same servers come again with each decision
+def _allowed_host(name: str, suffixes: tuple[str, ...]) -> str:
     host = name.rstrip(".").lower()
     if not host or any(mark in host for mark in "/@: \\"):
         return ""
-    if "." not in host and policy.suffixes:
-        host = f"{host}.{policy.suffixes[0]}"
-    return host if is_below(host, policy.suffixes) else ""
+    if "." not in host and suffixes:
+        host = f"{host}.{suffixes[0]}"
+    return host if is_below(host, suffixes) else ""
 
 
 def is_below(host: str, suffixes: tuple[str, ...]) -> bool:

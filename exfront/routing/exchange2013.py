@@ -7,30 +7,32 @@ Where Active Manager would say which copy is active, see `exfront.routing.active
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-from attrs import evolve
+from attrs import define, field
 
 from exfront.because import Because
-from exfront.decision import Decision, Refuse, Relay
+from exfront.decision import Decision, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import DATABASE_DOWN, LOOP, PROXY_NOT_POSSIBLE, TOKEN_IN_CLEAR
 from exfront.routing.active_copy import holders
-from exfront.routing.back_end import Why, located, may_be_tried, relay_to, unknown, usable
+from exfront.routing.back_end import Why, located, may_be_tried, relay_to, service_of, unknown, usable
 from exfront.routing.client_access import leads_back
-from exfront.topology import Server
+from exfront.topology import Mailbox, Server
 
 _STEP_1, _STEP_2 = "2013 step 1", "2013 step 2"
 _MAJOR = 15
 _LEADS_BACK = "leads back here"
+_TOKEN = Because("token", (_STEP_2, "X-CommonAccessToken"))
 
 
-class _Copy(NamedTuple):
-    """A server that may have the active copy, as it may be used, and why it may."""
+@define
+class _Copies:
+    """What was found of the servers with copies: `used` is the first that may be tried, `usable` are all that were
+    looked at and may be used at all, `why` says what became of the others."""
 
-    server: Server
-    why: str
+    why: Why
+    used: tuple[Server, str] | None = None
+    usable: list[Server] = field(factory=list)
+    faults: set[str] = field(factory=set)
 
 
 def decide(home: Server, facts: Facts, world: World) -> Decision:
@@ -38,30 +40,40 @@ def decide(home: Server, facts: Facts, world: World) -> Decision:
     mailbox = facts.mailbox
     assert mailbox is not None
     why: Why = (*located(mailbox), Because("anchor mailbox", (_STEP_1, mailbox.shown, mailbox.database)))
-    copies: list[_Copy] = []
-    faults: set[str] = set()
+    found = _look(mailbox, facts, world, why)
+    why, count = found.why, len(found.usable)
+    if not count:
+        return Refuse(LOOP, f"server={home.name}", why) if found.faults == {_LEADS_BACK} else unknown(home.name, why)
+    if found.used is None and count > 1:
+        names = ",".join(server.name for server in found.usable)
+        return Refuse(DATABASE_DOWN, f"servers={names}", (*why, Because("no copy answers", (_STEP_1, names))))
+    if found.used is None:  # nobody else has the mailbox
+        return relay(found.usable[0], facts, world, why)
+    server, because = found.used
+    return relay(server, facts, world, (*why, Because("active copy", (_STEP_1, server.name, because))), count > 1)
+
+
+def _look(mailbox: Mailbox, facts: Facts, world: World, why: Why) -> _Copies:
+    """As far as it must: to one that may be tried, and another one beside it."""
+    found, seen = _Copies(why), set[str]()
     for name, because in holders(mailbox, world):
+        if not name or name.lower() in seen:
+            continue
+        seen.add(name.lower())
         server, fault = _usable(name, world)
         if server is None:
-            why = (*why, Because("left out", (_STEP_1, name, fault)))
-            faults.add(fault)
+            found.faults.add(fault)
         else:
-            copies.append(_Copy(server, because))
-    if copies:
-        return _to_active(copies, facts, world, why)
-    return Refuse(LOOP, f"server={home.name}", why) if faults == {_LEADS_BACK} else unknown(mailbox.home_server, why)
-
-
-def _to_active(copies: Sequence[_Copy], facts: Facts, world: World, why: Why) -> Decision:
-    """The first that may be tried; the only one always, for nobody else has the mailbox."""
-    for copy in copies:
-        health = world.health(copy.server.name, facts.protocol, facts.application)
-        if len(copies) == 1 or may_be_tried(health):
-            why = (*why, Because("active copy", (_STEP_1, copy.server.name, copy.why)))
-            return relay(copy.server, facts, world, why, replaceable=len(copies) > 1)
-        why = (*why, Because("left out", (_STEP_1, copy.server.name, str(health))))
-    names = ",".join(copy.server.name for copy in copies)
-    return Refuse(DATABASE_DOWN, f"servers={names}", (*why, Because("no copy answers", (_STEP_1, names))))
+            found.usable.append(server)
+            health = world.health(server.name, facts.protocol, facts.application)
+            if found.used is None and may_be_tried(health):
+                found.used = (server, because)
+            fault = "" if found.used is not None else str(health)
+        if fault:
+            found.why = (*found.why, Because("left out", (_STEP_1, name, fault)))
+        if found.used is not None and len(found.usable) > 1:
+            break
+    return found
 
 
 def _usable(name: str, world: World) -> tuple[Server | None, str]:
@@ -81,23 +93,14 @@ def _usable(name: str, world: World) -> tuple[Server | None, str]:
     return server, ""
 
 
-def relay(server: Server, facts: Facts, world: World, why: Why, *, replaceable: bool) -> Decision:
+def relay(server: Server, facts: Facts, world: World, why: Why, replaceable: bool = False) -> Decision:
     """Step 2: the token says who asks. IMAP4 and POP3 have a log-on of their own, and so has who is not proven here;
     the configuration's schemes are for who would rather have the user's password sent."""
-    found = relay_to(server, facts, world, why)
-    if isinstance(found, Refuse):
-        return found
     if facts.protocol != "http" or facts.identity.account is None or server.next_hop:
-        return evolve(found, replaceable=replaceable)
-    return _with_token(found, world, replaceable=replaceable)
-
-
-def _with_token(relay: Relay, world: World, *, replaceable: bool) -> Decision:
-    """Over TLS alone, and only where we can prove what we are: without that the server believes no token."""
-    service, name = relay.service, relay.server.name
-    if service.tls != "implicit":
-        return Refuse(TOKEN_IN_CLEAR, f"server={name} port={service.port} tls={service.tls}", relay.because)
-    if not world.policy.proves:
-        return Refuse(PROXY_NOT_POSSIBLE, f"server={name}", relay.because)
-    told = Because("token", (_STEP_2, "X-CommonAccessToken"))
-    return evolve(relay, because=(*relay.because, told), replaceable=replaceable, token=True)
+        return relay_to(server, facts, world, why, replaceable=replaceable)
+    service = service_of(server, facts)
+    if service is not None and service.tls != "implicit":  # S-ROUTE-8: never in clear
+        return Refuse(TOKEN_IN_CLEAR, f"server={server.name} port={service.port} tls={service.tls}", why)
+    if not world.policy.proves:  # the server would believe no token
+        return Refuse(PROXY_NOT_POSSIBLE, f"server={server.name}", why)
+    return relay_to(server, facts, world, (*why, _TOKEN), replaceable=replaceable, token=True)

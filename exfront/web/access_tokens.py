@@ -57,21 +57,21 @@ class AccessTokens:
         groups, name = await self.groups(account), logon_name(account, self.domain(account))
         known = self._written.get(account.account_id)
         if known is None or known.groups is not groups or known.name != name:
-            known = _Written(groups, name, _token(account, name, groups))
+            known = _Written(groups, name, token(account, name, groups))
             self._written[account.account_id] = known
             if len(self._written) > limits.ACCESS_TOKENS:
                 self._written.popitem(last=False)
         self._written.move_to_end(account.account_id)
         return known.value
 
-    def fields(self, token: bytes, relay: Relay, address: str, port: int) -> Headers:
+    def fields(self, value: bytes, relay: Relay, address: str, port: int) -> Headers:
         """What is said in each request: who the user is, and that we may say so. `address` is the client's; `port` too,
         0 where a proxy stands before it.
 
         The secret goes to servers of the configuration alone: whoever can write to the directory must not get it.
         """
         fields = [
-            (b"X-CommonAccessToken", token),
+            (b"X-CommonAccessToken", value),
             (b"X-IsFromCafe", b"1"),
             (b"X-SourceCafeServer", self.server_name.encode("ascii")),
             (b"X-FE-ClientIP", address.encode("ascii")),
@@ -91,7 +91,8 @@ class AccessTokens:
         )
 
 
-def _token(account: Mailbox, name: str, groups: PackedSids) -> bytes:
+def token(account: Mailbox, name: str, groups: PackedSids) -> bytes:
+    """What tells of an account that is called `name`. Raises `Refused` as `AccessTokens.of`."""
     if not account.sid:
         raise Refused(CONTEXT_NOT_POSSIBLE, f"no objectSid: {account.dn}")
     try:

@@ -21,6 +21,20 @@ def keys(listener: str, proxy: str) -> list[str]:
     return [error.key for error in related(f"{SMALLEST}\n{_LISTENER}{listener}{_SITE}[proxy]\n{proxy}").errors]
 
 
+class ActiveServersTests(SynchronousTestCase):
+    """[exchange.active_servers]: names of servers by databases and groups, which compare without case."""
+
+    def test_servers_and_names(self) -> None:
+        for lines, wrong in (
+            ('"Mailbox Database 1" = "HOUSTON"\nDAG1 = "austin.fourthcoffee.com"\n', []),
+            ('DAG1 = "a b"\n', ["exchange.active_servers.DAG1"]),
+            ('DAG1 = ""\n', ["exchange.active_servers.DAG1"]),
+            ('DAG1 = "HOUSTON"\ndag1 = "AUSTIN"\n', ["exchange.active_servers.dag1"]),
+        ):
+            found = related(f"{SMALLEST}\n[exchange.active_servers]\n{lines}")
+            self.assertEqual([error.key for error in found.errors], wrong, lines)
+
+
 class ProxyTests(SynchronousTestCase):
     """S-AUTH-14"""
 
@@ -58,6 +72,7 @@ class ProxyTests(SynchronousTestCase):
             ('uri_header = "a b"', "proxy.uri_header"),
             ('version_header = "X-ExFront-Sid"', "proxy.version_header"),
             ('peer_names = ["a b"]', "proxy.peer_names[1]"),
+            ('server_name = "a b"', "proxy.server_name"),
             ('peer_networks = ["0.0.0.0/0"]', "proxy.peer_networks[1]"),
         ):
             self.assertEqual(keys("", proxy + "\n"), [key])

@@ -76,10 +76,19 @@ def _server(name: str, **more: Values) -> Entry:
     return entry(f"CN={name},{_SERVERS}", {key: value for key, value in values.items() if value})
 
 
-def _database(name: str, owner: str) -> Entry:
-    values = {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": [owner]} if owner else {
-        "objectClass": ["msExchPrivateMDB"]}  # fmt: skip
+def _database(name: str, owner: str, **more: Values) -> Entry:
+    values: dict[str, Values] = {"objectClass": ["msExchPrivateMDB"], **more}
+    if owner:
+        values["msExchOwningServer"] = [owner]
     return entry(f"CN={name},CN=Databases,{_ORGANISATION}", values)
+
+
+def _copy(server: str, database: str, preference: str) -> Entry:
+    values: dict[str, Values] = {
+        "objectClass": ["msExchMDBCopy"], "msExchHostServerLink": [f"CN={server},{_SERVERS}"],
+        "msExchActivationPreference": [preference],
+    }  # fmt: skip
+    return entry(f"CN={server},{database}", values)
 
 
 def _virtual_directory(name: str, kind: str, **more: Values) -> Entry:
@@ -214,6 +223,27 @@ class ValueTests(ReaderTests):
         self.assertEqual(topology.databases, (Database(name, "Sales, East", "BOSTON"),))
         self.assertEqual(topology.owner(name), "BOSTON")
         self.assertEqual(topology.owner("cn=other"), "")
+
+    def test_copies_of_a_database_in_activation_order(self) -> None:
+        """2010 on: objects below the database; its owner may be missing where it has a group."""
+        group = f"CN=DAG1,CN=Database Availability Groups,CN=Group,{_ORGANISATION}"
+        one, two = (f"CN={name},CN=Databases,{_ORGANISATION}" for name in ("One", "Two"))
+        topology = self.read(
+            _database("One", f"CN=BOSTON,{_SERVERS}", msExchMasterServerOrAvailabilityGroup=[group]),
+            _database("Two", "", msExchMasterServerOrAvailabilityGroup=[group]),
+            _database("Three", f"CN=BOSTON,{_SERVERS}",
+                      msExchMasterServerOrAvailabilityGroup=[f"CN=BOSTON,{_SERVERS}"]),
+            _copy("AUSTIN", one, "3"), _copy("BOSTON", one, "1"), _copy("waco", one, "2"),
+            _copy("DALLAS", one.upper(), "0"), _copy("TULSA", two, "1"),
+            _copy("LOST", f"CN=Nobody's,CN=Databases,{_ORGANISATION}", "1"),
+            entry(f"CN=UNLINKED,{two}", {"objectClass": ["msExchMDBCopy"]}),
+        )  # fmt: skip
+        found = {each.name: each for each in topology.databases}
+        self.assertEqual((found["One"].server, found["One"].group), ("BOSTON", "DAG1"))
+        self.assertEqual(found["One"].copies, ("BOSTON", "waco", "AUSTIN", "DALLAS"))
+        self.assertEqual((found["Two"].server, found["Two"].copies), ("", ("TULSA", "UNLINKED")))
+        self.assertEqual((found["Three"].group, found["Three"].copies), ("", ()))
+        self.assertEqual([topology.owner(found[name].dn) for name in ("One", "Two")], ["BOSTON", "TULSA"])
 
     def test_virtual_directories(self) -> None:
         topology = self.read(

@@ -98,8 +98,8 @@ class ActiveCopyTests(Case):
         self.assertEqual(told(relay), [
             f"anchor mailbox: 2013 step 1, dora@fourthcoffee.com, {_DATABASE}",
             "active copy: 2013 step 1, houston, msExchOwningServer",
-            "relay: houston, 444, implicit",
             "token: 2013 step 2, X-CommonAccessToken",
+            "relay: houston, 444, implicit",
         ])  # fmt: skip
 
     def test_the_order(self) -> None:
@@ -158,8 +158,8 @@ class ActiveCopyTests(Case):
         relay = self.relayed(world(copies, (*servers, _HOUSTON), {"houston": _OUT}, own_names=own))
         self.assertEqual(relay.server, _AUSTIN)
         self.assertEqual([each.split(", ", 2)[2] for each in told(relay) if each.startswith("left out")], [
-            "not of 2013 or later", "not of 2013 or later", "not below an allowed suffix", "leads back here",
-            "the directory has two of that name", "out, refused",
+            "out, refused", "not of 2013 or later", "not of 2013 or later", "not below an allowed suffix",
+            "leads back here", "the directory has two of that name",
         ])  # fmt: skip
 
     def test_only_this_front_end_itself(self) -> None:
