@@ -14,7 +14,7 @@ BIN = $(VENV)/bin
 
 SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules samba-common-bin \
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
-	litmus curl openssl isync libsasl2-modules fetchmail getmail6 mutt procps systemd
+	litmus curl openssl isync libsasl2-modules fetchmail getmail6 mutt procps systemd haproxy
 
 SOAK_SERVERS = chromium chromium-driver sogo sogo-activesync postgresql
 
@@ -36,7 +36,6 @@ soak: $(VENV)/.installed-test servers
 	exec $(BIN)/python -m tests.run soak
 
 corpus: $(VENV)/.installed-test servers
-	@.ci/need haproxy
 	$(BIN)/python -m tests.corpus.peers
 
 mail-corpus: $(VENV)/.installed-test servers

@@ -42,6 +42,12 @@ ACCEPT_PAUSE = 0.25  # no descriptor is free: until the next try, while clients 
 DEADLINE_TICK = 0.25  # so late may a deadline of a connection come
 TLS_UNREAD_TIME = 1.0  # a peer that takes nothing so long may wait for us to read
 
+DESCRIPTORS_HIGH = 0.9  # S-OPS-5: of RLIMIT_NOFILE; from there on who calls waits in the backlog ...
+DESCRIPTORS_LOW = 0.8  # ... until there are so few
+DESCRIPTORS_RESERVE = 256  # S-OPS-5: files, the directory, listeners, idle connections to back ends
+DESCRIPTORS_LOOK_TIME = 0.5  # between two counts while nobody is taken
+DESCRIPTORS_PER_CLIENT = 4  # a client, its back end, a splice's pipe: how soon it is counted again
+
 # --- TLS
 TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
 
@@ -189,6 +195,8 @@ AUTH_HTTP_WAIT = 1  # seconds that nginx waits at least: with 0 it would close i
 MAIL_HOPS = 5  # S-MAIL-16: mail proxies in a row, this one included; Dovecot's own number
 TCP_KEEPALIVE = 120  # S-MAIL-12
 PROXY_V1_OCTETS = 107  # S-MAIL-15: the longest line of version 1, with its end
+PROXY_HEADER_TIME = 5.0  # S-MAIL-15: from accept to the end of the header
+PROXY_HEADERS = 1000  # connections whose header has not come yet
 PROXY_V2_OCTETS = 2 * 1024  # S-MAIL-15: version 2 with its TLVs
 
 # --- HTTP (S-HTTP)

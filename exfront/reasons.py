@@ -384,6 +384,10 @@ NOT_FOR_NGINX = _unavailable(
 TOO_MANY_CONNECTIONS = Reason(
     "XF-LIMIT", "connections", 503, "LIMIT", "SYS/TEMP", "Too many connections.", Severity.FAULT, retry_after=10
 )
+PROXY_HEADER = Reason(
+    "XF-PROXY-HDR", "no PROXY header of a listed load balancer", 400, "CLIENTBUG", "SYS/PERM", "No PROXY header.",
+    Severity.FAULT,
+)  # fmt: skip
 TOO_MANY_OF_A_USER = Reason(
     "XF-LIMIT", "connections of one account", 503, "LIMIT", "SYS/TEMP", "Too many connections of this user.",
     Severity.FAULT, retry_after=10,

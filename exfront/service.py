@@ -47,10 +47,14 @@ from exfront.mail.auth_http import Answers, auth_http_protocol
 from exfront.mail.capability_state import CapabilityState, KeptCapabilities
 from exfront.mail.protocol import imap4_protocol, pop3_protocol
 from exfront.names import NameRules
+from exfront.net.addresses import Address
 from exfront.net.certificates import CertificateFiles, ServerCertificates
 from exfront.net.deadlines import Deadlines
+from exfront.net.descriptors import DescriptorWatch, most, open_now
+from exfront.net.inherited import Handed
 from exfront.net.lean.transports import LeanTransports
-from exfront.net.listeners import AdmittingFactory, ListenerService
+from exfront.net.listeners import AdmittingFactory, ListenerService, MakeGate
+from exfront.net.proxy_header import HeaderGate
 from exfront.net.resolve import resolve
 from exfront.net.transports import Transports, TwistedTransports
 from exfront.operate.access_log import FlushOnStop, open_access_log
@@ -62,8 +66,9 @@ from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
 from exfront.operate.process import Hardening, Settled
 from exfront.operate.signals import StopOnSignal
+from exfront.reasons import PROXY_HEADER, Refused
 from exfront.secret import Secret
-from exfront.sessions import Session, SessionTable
+from exfront.sessions import LimitState, Session, SessionTable
 from exfront.steps import Steps
 from exfront.topology import Topology
 from exfront.web.access_tokens import AccessTokens
@@ -97,6 +102,7 @@ class Core:
     devices: Devices
     forms: FormLogOns
     cas: Cas
+    descriptors: DescriptorWatch
 
     async def stop(self) -> None:
         """Close what a look-up or a log-on opened, where no service does it."""
@@ -150,6 +156,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
         devices,
         forms,
         _cas(settings, directory, dialer, pool, reactor),
+        DescriptorWatch(reactor),
     )
 
 
@@ -226,15 +233,16 @@ def _learner(directory: Directory, servers: Servers, addresses: tuple[str, ...])
     return learn
 
 
-def build(settings: Settings, reactor: Any) -> MultiService:
-    """The whole front end as one service; nothing listens before it is started."""
+def build(settings: Settings, reactor: Any, handed: Handed | None = None) -> MultiService:
+    """The whole front end as one service; nothing listens before it is started, but what was handed over."""
+    handed = handed or Handed()
     access_log = open_access_log(settings.log, reactor)
     parts = core(settings, reactor, (access_log, FaultLog()))
     drain = Drain(parts.sessions, settings.limits, reactor)
     tls = [_tls(listener, settings) for listener in settings.listener]
     service = InOrder()
     for part in (
-        Hardening(),
+        Hardening(parts.sessions),
         StopOnSignal(reactor, drain.hurry),
         FlushOnStop(access_log),
         Background(parts.directory.start, parts.directory.stop),
@@ -244,10 +252,11 @@ def build(settings: Settings, reactor: Any) -> MultiService:
         *_probing(parts, settings, reactor),
         *_control(settings, parts, reactor),
         Background(lambda: None, parts.pool.stop),
+        Background(handed.warn_of_rest, parts.descriptors.stop),
         drain,
         *_watching(settings, [each for each in tls if each is not None], reactor),
         *(
-            _listener(listener, settings, parts, reactor, each)
+            _listener(listener, settings, parts, reactor, each, handed)
             for listener, each in zip(settings.listener, tls, strict=True)
         ),
         Settled(),
@@ -315,21 +324,40 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
         devices=parts.devices.states,
-        limits=parts.steps.limit_states,
+        limits=lambda: (*parts.steps.limit_states(), LimitState("descriptors", open_now(), most())),
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
 
 def _listener(
-    listener: ListenerSection, settings: Settings, parts: Core, reactor: Any, tls: ServerCertificates | None
+    listener: ListenerSection,
+    settings: Settings,
+    parts: Core,
+    reactor: Any,
+    tls: ServerCertificates | None,
+    handed: Handed,
 ) -> ListenerService:
     """One listening socket with the protocol that is spoken there."""
     implicit = tls if listener.tls == "implicit" else None
+    steps = parts.steps
     speak = _protocol(listener, settings, parts, reactor, tls)
-    accept = partial(parts.steps.accept, listener.spoken, listener.title, listener.tls == "implicit", speak)
-    address = listener.address
-    return ListenerService(parts.transports, address.host, address.port, AdmittingFactory(accept), implicit)
+    accept = partial(steps.accept, listener.spoken, listener.title, listener.tls == "implicit", speak)
+    factory = AdmittingFactory(accept, parts.descriptors.taken)
+    gate = _header_gate(listener, parts, reactor) if listener.proxy_protocol else None
+    sockets = handed.take(listener)
+    service = ListenerService(parts.transports, listener.address, factory, implicit, sockets, gate, reactor)
+    parts.descriptors.listeners.append(service)
+    return service
+
+
+def _header_gate(listener: ListenerSection, parts: Core, reactor: Any) -> MakeGate:
+    """What reads the PROXY headers of one listener's load balancers."""
+
+    def refuse(peer: Address, why: str) -> None:
+        parts.steps.turned_away(listener.spoken, listener.title, peer.host, peer.port, Refused(PROXY_HEADER, why))
+
+    return lambda admit: HeaderGate(reactor, listener.proxy_protocol, admit, refuse, parts.descriptors.taken)
 
 
 def _tls(listener: ListenerSection, settings: Settings) -> ServerCertificates | None:

@@ -77,12 +77,18 @@ class Steps:
         """Admit a connection from `address` and build its protocol; None, and a log line, where it is refused."""
         host, port = str(getattr(address, "host", "")), int(getattr(address, "port", 0))
         try:
-            return build(self.admit(protocol, listener, host, port, secure))
+            session = self.admit(protocol, listener, host, port, secure)
+            session.connected = getattr(address, "connected", None)  # as a load balancer told
+            return build(session)
         except Refused as refused:
-            record = self.sessions.refused_record(protocol, listener, host, port)
-            record.refuse(refused.reason, refused.detail)
-            self.sessions.finished(record)
+            self.turned_away(protocol, listener, host, port, refused)
             return None
+
+    def turned_away(self, protocol: Protocol, listener: str, host: str, port: int, refused: Refused) -> None:
+        """A line in the log for a connection that was not let in."""
+        record = self.sessions.refused_record(protocol, listener, host, port)
+        record.refuse(refused.reason, refused.detail)
+        self.sessions.finished(record)
 
     def limit_states(self) -> tuple[LimitState, ...]:
         """How near each limit is."""

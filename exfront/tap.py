@@ -86,13 +86,14 @@ def makeService(options: Options) -> IService:
     """What twistd runs. The reactor is imported here alone, and handed on."""
     from twisted.internet import reactor
 
+    from exfront.net.inherited import handed_over
     from exfront.service import build
 
     if options.loaded is None:
         return _lab(options["lab-dir"], reactor, build)
     for warning in options.loaded.warnings:  # twistd keeps them until its log is open
         _log.warn("{warning}", warning=str(warning))
-    return build(options.loaded.settings, reactor)
+    return build(options.loaded.settings, reactor, handed_over())
 
 
 def _lab(folder: str | None, reactor: Any, build: Build) -> IService:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.configuration import read
 from tests.support.process import program
 
 _FOLDER = Path(__file__).parents[1] / "etc"
@@ -36,6 +38,16 @@ class UnitTests(SynchronousTestCase):
         for name in _UNITS:
             ended = self.analyze("verify", self.unit(name))
             self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""), name)
+
+    def test_the_sockets_are_those_of_the_example(self) -> None:
+        """S-OPS-12: systemd finds nothing to say, and each listener of etc/exfront.toml finds a socket there."""
+        folder = Path(self.unit("exfront.service")).parent
+        shutil.copy(_FOLDER / "exfront.socket", folder)
+        ended = self.analyze("verify", str(folder / "exfront.socket"))
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+        opened = re.findall(r"(?m)^ListenStream=(\S+)$", (_FOLDER / "exfront.socket").read_text())
+        settings, _ = read((_FOLDER / "exfront.toml").read_text())
+        self.assertLessEqual({str(each.address) for each in settings.listener}, set(opened))
 
     def test_a_misspelt_unit_is_noticed(self) -> None:
         unit = Path(self.unit(_UNITS[0]))

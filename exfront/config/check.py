@@ -44,6 +44,9 @@ def _directory_servers(settings: Settings, findings: Findings) -> None:
     for name in ("forest", "dns_servers"):
         if getattr(directory, name) and not directory.discover:
             findings.error(("directory", name), "without discover it means nothing", also=(discover,))
+    for index, server in enumerate(directory.dns_servers):
+        if server.path:
+            findings.error(("directory", "dns_servers", index), f"found {quoted(str(server))}", "an address and a port")
     if directory.site and ("." in directory.site or not is_dns_domain(directory.site)):
         findings.error(("directory", "site"), f"found {quoted(directory.site)}", "the name of a site, like Chicago")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from itertools import combinations
 
+from exfront import limits
 from exfront.config.check_names import each_once
 from exfront.config.errors import KeyPath, quoted
 from exfront.config.findings import Findings
@@ -41,12 +43,27 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
         findings.error(protocol, "http without a [[virtual_site]] serves nothing", also=(("virtual_site",),))
     if listener.protocol == "auth_http" and listener.tls != "none":
         findings.error(tls, "nginx asks without TLS", '"none"', also=(protocol,))
+    _balancers(listener, here, findings)
     _http_only(listener, here, findings)
     _auth_http_only(listener, here, findings)
     if listener.allow_plaintext and listener.tls != "implicit":
         findings.warn((*here, "allow_plaintext"), "passwords may cross the network in clear")
     if listener.protocol in ("imap4", "pop3") and listener.tls == "none" and not listener.allow_plaintext:
         findings.warn(protocol, "nobody can log on here: no TLS, and allow_plaintext is false")
+
+
+def _balancers(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
+    """Who is in front of a listener says whose connections these are: limits, log and guard go by that."""
+    for index, network in enumerate(listener.proxy_protocol):
+        path = (*here, "proxy_protocol", index)
+        if network.prefixlen == 0:
+            findings.error(path, f"{network} is everybody", "the addresses of the load balancers")
+        else:
+            findings.warn(path, f"{network} is believed in what it says of its clients")
+    socket = listener.address.path
+    if len(os.fsencode(socket)) > limits.SOCKET_PATH_OCTETS:
+        allowed = f"a path of at most {limits.SOCKET_PATH_OCTETS} octets"
+        findings.error((*here, "address"), f"{len(os.fsencode(socket))} octets", allowed)
 
 
 def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
@@ -86,6 +103,8 @@ def _auth_http_only(listener: ListenerSection, here: KeyPath, findings: Findings
 
 def _same_socket(one: HostPort, other: HostPort) -> bool:
     """Whether the system refuses the second; IPv6 sockets take IPv6 only, and port 0 is a new port each time."""
+    if one.path or other.path:
+        return one.path == other.path
     first, second = ipaddress.ip_address(one.host), ipaddress.ip_address(other.host)
     if one.port != other.port or one.port == 0 or first.version != second.version:
         return False

@@ -45,14 +45,17 @@ SecondsOrNone = Annotated[float, Range(0.0, _WEEK, "seconds, from 0 to 604800 (a
 
 @frozen
 class HostPort:
-    """An address to listen on: an IP address and a port."""
+    """A place to listen at: an IP address and a port, or with `path` a Unix socket. That one is this machine's."""
 
     host: str
     port: int
+    path: str = ""
 
     @classmethod
     def read(cls, text: str) -> HostPort:
-        """``192.0.2.1:993``, ``[2001:db8::1]:993`` or ``*:993``."""
+        """``192.0.2.1:993``, ``[2001:db8::1]:993``, ``*:993`` or ``unix:/run/exfront/imap4``."""
+        if text.startswith("unix:/"):
+            return cls("127.0.0.1", 0, text.removeprefix("unix:"))
         host, _, port = text.rpartition(":")
         host = "0.0.0.0" if host == "*" else host.removeprefix("[").removesuffix("]")
         if not port.isascii() or not port.isdigit() or int(port) > 65535:
@@ -63,6 +66,8 @@ class HostPort:
             raise ValueError("an IP address and a port, like 0.0.0.0:993 or [::]:993") from None
 
     def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 

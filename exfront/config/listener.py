@@ -26,6 +26,7 @@ class ListenerSection:
     tls: Literal["none", "starttls", "implicit"] = "none"
     allow_plaintext: bool = False  # passwords without TLS
     name: str = ""
+    proxy_protocol: tuple[Network, ...] = ()  # load balancers that say a PROXY header before all else
     trusted_proxies: tuple[Network, ...] = ()  # who may tell the client's address
     strict_hosts: bool = False  # http: refuse host names that no site lists
     askers: tuple[Network, ...] = LOOPBACK  # auth_http: the addresses of nginx
@@ -52,4 +53,4 @@ class ListenerSection:
     @property
     def speaks_for_many(self) -> tuple[Network, ...]:
         """Whose connections here are those of many clients."""
-        return self.askers if self.protocol == "auth_http" else self.trusted_proxies
+        return self.askers if self.protocol == "auth_http" else (*self.trusted_proxies, *self.proxy_protocol)

@@ -24,7 +24,7 @@ def announcement(settings: Settings, servers: Sequence[LoopbackServer], folder: 
         ["exfront listens on"],
         (f"  {_name(listener):<6} {listener.address}{_tls(listener)}" for listener in settings.listener),
         ["", "behind it"],
-        (f"  {server.host}:{server.port}  {server.what}" for server in servers),
+        (f"  {server.place}  {server.what}" for server in servers),
         ["", f"{'user':<8}{'password':<14}{'home server':<13}also logs on as"],
         (
             f"{each.account:<8}{each.password:<14}{each.server:<13}{each.alias}@{DNS_DOMAIN}, {DOMAIN}\\{each.account}"

@@ -104,7 +104,7 @@ def _mailbox_server(section: ServerSection, reactor: IReactorSocket) -> Iterator
 
 def _server(what: str, address: HostPort, factory: Any, reactor: IReactorSocket) -> LoopbackServer:
     wrapped: Any = LoopbackFactory(factory, what)
-    return LoopbackServer(TwistedTransports(reactor), address.host, address.port, wrapped, what=what)
+    return LoopbackServer(TwistedTransports(reactor), address, wrapped, what=what)
 
 
 def _loopback(where: str, host: str, port: int) -> HostPort:

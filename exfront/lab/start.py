@@ -109,7 +109,7 @@ class _Place:
 
 def _places(settings: Settings, servers: Iterable[LoopbackServer]) -> list[_Place]:
     listeners = [_Place(f"{listener.protocol.upper()} of exfront", listener.address) for listener in settings.listener]
-    return listeners + [_Place(server.what, HostPort(server.host, server.port)) for server in servers]
+    return listeners + [_Place(server.what, server.place) for server in servers]
 
 
 def _check_ports(places: Sequence[_Place], how_to_change: str) -> None:

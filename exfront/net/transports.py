@@ -23,6 +23,9 @@ from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import Interface
 
+from exfront.net.addresses import Address
+from exfront.net.reactor_port import ReactorPort
+
 
 class Counter(Protocol):
     """Hears of octets that a transport moved by itself."""
@@ -51,8 +54,23 @@ class Transports(Protocol):
         """Take connections at `listening`, which may be closed afterwards; with `tls` it is spoken at once.
 
         Accepted connections have the options of `listening`, as on Linux they inherit them.
+        The port has ``stopReading`` and ``startReading``: who calls between them waits in the backlog.
+
         `factory` builds the protocol of each connection; where it builds none, the connection is closed without an
         octet, also of TLS (S-OPS-4).
+        """
+        ...
+
+    def adopt(
+        self,
+        connected: socket.socket,
+        client: IAddress,
+        factory: ServerFactory,
+        tls: IOpenSSLContextFactory | None = None,
+    ) -> None:
+        """Serve a connection that somebody else has taken, and that is closed by us from then on.
+
+        `client` is what the factory is told, whoever the peer is; the rest is as in `listen`.
         """
         ...
 
@@ -83,9 +101,25 @@ class TwistedTransports:
         self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """See `Transports`."""
-        served = factory if tls is None else _SecureFactory(factory, tls)
-        port: IListeningPort = self.reactor.adoptStreamPort(listening.fileno(), listening.family, served)
+
+        def take(connected: socket.socket, peer: Address) -> None:
+            self.adopt(connected, peer, factory, tls)
+
+        port = ReactorPort(self.reactor, listening.dup(), take)
+        port.startListening()
         return port
+
+    def adopt(
+        self,
+        connected: socket.socket,
+        client: IAddress,
+        factory: ServerFactory,
+        tls: IOpenSSLContextFactory | None = None,
+    ) -> None:
+        """See `Transports`."""
+        served = factory if tls is None else _SecureFactory(factory, tls)
+        with connected:
+            self.reactor.adoptStreamConnection(connected.fileno(), connected.family, _Of(served, client))
 
     def connect(
         self,
@@ -117,6 +151,19 @@ def _half_closeable(protocol: IProtocol) -> IProtocol:
     if line is not None:
         line.protocol = protocol
     return protocol
+
+
+class _Of(ServerFactory):
+    """Builds what `inner` builds for `client`."""
+
+    noisy = False
+
+    def __init__(self, inner: ServerFactory, client: IAddress) -> None:
+        self._inner = inner
+        self._client = client
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
+        return self._inner.buildProtocol(self._client)
 
 
 class _SecureFactory(ServerFactory):

@@ -111,7 +111,8 @@ class HttpProtocol(SlimProtocol):
         """Wait for the handshake, or for a request."""
         context, self._line = self._context, self.transport
         if context.published.by_address:
-            context.came_in_at(str(self._line.getHost().host))
+            told = context.session.connected
+            context.came_in_at(str(getattr(self._line.getHost(), "host", "")) if told is None else told.address)
         self._outlet = Outlet(self._line, self._limits.http_write_time, self._not_read, self._pump, self._clock)
         self._journal = Journal(context.session, context.steps.sessions, self._outlet, self._clock)
         context.session.stop, context.session.abort = self._stop, self._abort

@@ -51,6 +51,27 @@ class ListenerTests(SynchronousTestCase):
         found = errors(related(_listeners(("http", "*:80", "none"))))
         self.assertEqual(found, ["5 listener[1].protocol: http without a [[virtual_site]] serves nothing"])
 
+    def test_load_balancers(self) -> None:
+        """S-MAIL-15: they are believed, which is a warning; everybody is not."""
+        self.assertEqual(
+            errors(related(SMALLEST + 'proxy_protocol = ["::/0"]\n')),
+            ["8 listener[1].proxy_protocol[1]: ::/0 is everybody"],
+        )
+        found = warnings(related(SMALLEST + 'proxy_protocol = ["192.0.2.10/32"]\n'))
+        self.assertEqual(found, ["8 listener[1].proxy_protocol[1]", "7 listener[1].allow_plaintext"])
+
+    def test_unix_sockets(self) -> None:
+        """S-OPS-12: each path once, and one that the kernel takes; a directory's DNS has none."""
+        found = errors(related(_listeners(("imap4", "unix:/run/a", "none"), ("pop3", "unix:/run/a", "none"))))
+        self.assertEqual(
+            found, ["12 listener[2].address: unix:/run/a is taken by the listener on unix:/run/a in line 6"]
+        )
+        self.assertEqual(errors(related(_listeners(("imap4", "unix:/a", "none"), ("pop3", "unix:/b", "none")))), [])
+        found = errors(related(_listeners(("imap4", "unix:/" + "a" * 120, "none"))))
+        self.assertEqual(found, ["6 listener[1].address: 121 octets"])
+        text = SMALLEST.replace("[directory]\n", '[directory]\ndiscover = "a.example"\ndns_servers = ["unix:/a"]\n')
+        self.assertEqual(errors(related(text)), ["3 directory.dns_servers[1]: found 'unix:/a'"])
+
     def test_auth_http(self) -> None:
         """S-MAIL-15, S-OPS-11: only for who is named; passwords that cross the network are a warning."""
         asked = DIRECTORY + '[[listener]]\nprotocol = "auth_http"\naddress = "127.0.0.1:9000"\n'

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from exfront.config.kinds import HostPort
 from exfront.net.certificates import CertificateFiles, ServerCertificates, server_name
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
@@ -53,7 +54,7 @@ class CertificateTests(TestCase):
         self.west = self.authority.issue("*.west.example")
         self.certificates = ServerCertificates([CertificateFiles(self.mail), CertificateFiles(self.west)])
         factory = AdmittingFactory(lambda address: _Asked(self.names))
-        self.service = ListenerService(self.transports(), "127.0.0.1", 0, factory, self.certificates)
+        self.service = ListenerService(self.transports(), HostPort("127.0.0.1", 0), factory, self.certificates)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 

@@ -17,6 +17,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from exfront.config.kinds import HostPort
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.tls import client_options, server_options
@@ -60,7 +61,7 @@ class ListenerTests(TestCase):
             self.asked.append(address)
             return _Greeter() if admitted else None
 
-        service = ListenerService(self.transports(), "127.0.0.1", port, AdmittingFactory(accept), tls)
+        service = ListenerService(self.transports(), HostPort("127.0.0.1", port), AdmittingFactory(accept), tls)
         self.addCleanup(service.stopService)
         return service
 
@@ -127,7 +128,9 @@ class ListenerTests(TestCase):
                 options.append(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
                 self.transport.loseConnection()  # type: ignore[union-attr]
 
-        service = ListenerService(self.transports(), "127.0.0.1", 0, AdmittingFactory(lambda address: Looker()))
+        service = ListenerService(
+            self.transports(), HostPort("127.0.0.1", 0), AdmittingFactory(lambda address: Looker())
+        )
         self.addCleanup(service.stopService)
         service.startService()
         await self.read(service.bound_port())

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from exfront.config.kinds import HostPort
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.listeners import AdmittingFactory, ListenerService
 from exfront.net.tls import client_options, server_options
@@ -94,7 +95,7 @@ class AlpnTests(TestCase):
         self.authority = Authority(folder)
         options = server_options(self.authority.issue("mail"), None, (b"http/1.1",))
         factory = AdmittingFactory(lambda address: Protocol())
-        self.service = ListenerService(self.transports(), "127.0.0.1", 0, factory, options)
+        self.service = ListenerService(self.transports(), HostPort("127.0.0.1", 0), factory, options)
         self.service.startService()
         self.addCleanup(self.service.stopService)
 

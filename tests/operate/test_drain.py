@@ -12,6 +12,7 @@ from twisted.internet.testing import MemoryReactor
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.config.kinds import HostPort
 from exfront.config.limits import LimitsSection
 from exfront.net.listeners import ListenerService
 from exfront.net.transports import TwistedTransports
@@ -48,7 +49,9 @@ class StartTests(SynchronousTestCase):
         service = InOrder()
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            service.addService(ListenerService(TwistedTransports(MemoryReactor()), "127.0.0.1", port, ServerFactory()))
+            service.addService(
+                ListenerService(TwistedTransports(MemoryReactor()), HostPort("127.0.0.1", port), ServerFactory())
+            )
             with capturedLogs() as events:
                 ended = self.assertRaises(SystemExit, service.privilegedStartService)
         self.assertEqual(ended.code, 1)

@@ -33,16 +33,17 @@ class ExFront:
     """One process. `settings` are the sections of exfront.toml; [[listener]], [log], [control] and [authentication]
     are added here.
 
-    `listeners` maps a name of the test's choice to a [[listener]] without its address; `ports` says where each is.
+    `listeners` maps a name of the test's choice to a [[listener]] without its address, unless it is a Unix socket;
+    `ports` says where each is. `before` is a program that runs it, with arguments.
     """
 
     def __init__(
         self, folder: Path, settings: Mapping[str, Section | Sequence[Section]], listeners: Mapping[str, Section],
-        address: str = "127.0.0.30",
+        address: str = "127.0.0.30", before: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.folder = folder
         self.address = address
-        self.ports = {name: free_port(address) for name in listeners}
+        self.ports = {name: free_port(address) for name, section in listeners.items() if "address" not in section}
         self.configuration = folder / "exfront.toml"
         self._access = folder / "access.log"
         sections: dict[str, Any] = {
@@ -52,13 +53,14 @@ class ExFront:
             **settings,
             "limits": {**ROOMY, **settings.get("limits", {})},
             "listener": [
-                {**section, "address": f"{address}:{self.ports[name]}"} for name, section in listeners.items()
+                section if "address" in section else {**section, "address": f"{address}:{self.ports[name]}"}
+                for name, section in listeners.items()
             ],
         }
         self.configuration.write_text(toml(sections))
         twistd = str(Path(sys.executable).with_name("twistd"))
         argv = [sys.executable, twistd, "--nodaemon", "--pidfile=", "exfront", "--config", str(self.configuration)]
-        self.daemon = Daemon(argv, folder / "server.log", [self.at(name) for name in listeners])
+        self.daemon = Daemon([*before, *argv], folder / "server.log", [self.at(name) for name in self.ports])
 
     def at(self, listener: str) -> Address:
         """Where a listener accepts connections."""

@@ -146,10 +146,12 @@ class MailSite:
         }
         return {**sections, **changes}
 
-    def exfront(self, listeners: Mapping[str, Section] = LISTENERS, **changes: Any) -> ExFront:
+    def exfront(
+        self, listeners: Mapping[str, Section] = LISTENERS, before: Sequence[str] = (), **changes: Any
+    ) -> ExFront:
         """A front end of one's own for this site; not started."""
         folder = Path(temporary_folder("front"))
-        return ExFront(folder, self.settings(**changes), listeners, EXFRONT_ADDRESS)
+        return ExFront(folder, self.settings(**changes), listeners, EXFRONT_ADDRESS, before)
 
     @functools.cached_property
     def front(self) -> ExFront:

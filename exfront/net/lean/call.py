@@ -19,9 +19,10 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory
 from twisted.python.failure import Failure
 
+from exfront.net.addresses import address_of
 from exfront.net.lean.loop import EDGES, Flags, LeanLoop
 from exfront.net.lean.port import Starts
-from exfront.net.lean.stream import Name, address_of
+from exfront.net.lean.stream import Name
 
 _ANSWERED = EPOLLOUT | EPOLLERR | EPOLLHUP
 

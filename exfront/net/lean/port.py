@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 from select import EPOLLIN
 from typing import Any, Protocol
@@ -15,10 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront import limits
+from exfront.net.addresses import Address, address_of
 from exfront.net.lean.loop import Flags, LeanLoop
-from exfront.net.lean.stream import Address, Name, address_of
-
-_FULL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+from exfront.net.lean.stream import Name
+from exfront.net.reactor_port import NONE_FREE
 
 
 class Starts(Protocol):
@@ -43,6 +42,7 @@ class LeanPort:
         self._family = listening.family
         self._pause: IDelayedCall | None = None
         self._full = False  # no descriptor was free the last time
+        self._held = False
 
     def startListening(self) -> None:
         """Take connections from now on."""
@@ -61,6 +61,16 @@ class LeanPort:
             self._factory.doStop()
         return succeed(None)
 
+    def stopReading(self) -> None:
+        """Let who calls wait in the backlog."""
+        self._held = True
+        self._watch()
+
+    def startReading(self) -> None:
+        """Take them again."""
+        self._held = False
+        self._watch()
+
     def getHost(self) -> Address:
         """Where it listens. Raises `OSError` when it does not any more."""
         if self._socket is None:
@@ -71,7 +81,7 @@ class LeanPort:
 
     def event(self, flags: Flags) -> None:
         """Somebody may have called."""
-        if self._socket is None or self._pause is not None:
+        if self._socket is None or self._pause is not None or self._held:
             return
         accept: Any = getattr(self._socket, "_accept", None)  # without the cost of a socket.socket
         try:
@@ -79,7 +89,7 @@ class LeanPort:
         except BlockingIOError:
             return  # another process was faster, or the event was another's
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in NONE_FREE:
                 self._wait(error)
             return  # else that one is gone already, or not let in by the firewall (accept(2))
         self._full = False
@@ -110,12 +120,17 @@ class LeanPort:
         if not self._full:
             _log.error("cannot take a connection: {error}", error=error.strerror)
         self._full = True
-        self._loop.change(self._fd, 0)
         self._pause = self._loop.reactor.callLater(limits.ACCEPT_PAUSE, self._go_on)
+        self._watch()
 
     def _go_on(self) -> None:
         self._pause = None
-        self._loop.change(self._fd, EPOLLIN)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Be told of who calls, or of nobody."""
+        if self._socket is not None:
+            self._loop.change(self._fd, 0 if self._held or self._pause is not None else EPOLLIN)
 
 
 _log = Logger()

@@ -10,7 +10,6 @@ from contextlib import suppress
 from select import EPOLLIN, EPOLLOUT
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IConsumer,
@@ -23,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from exfront.net.addresses import Address, address_of
 from exfront.net.lean.loop import EDGES, READ_ENDED, Flags, LeanLoop
 from exfront.net.transports import Counter
 
@@ -37,14 +37,8 @@ DONE = Failure(ConnectionDone())
 LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
-Address = IPv4Address | IPv6Address
 Name = Any  # an address as the socket module has it: a tuple
 Piece = bytes | memoryview
-
-
-def address_of(name: Name) -> Address:
-    """What the socket module calls an address, as Twisted does."""
-    return IPv4Address("TCP", *name) if len(name) == 2 else IPv6Address("TCP", *name)
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer, ISystemHandle)
@@ -175,7 +169,9 @@ class LeanTransport:
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Send small pieces at once."""
-        self.getHandle().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
+        handle = self.getHandle()
+        if handle.family != socket.AF_UNIX:  # which has no delay
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
 
     def getTcpKeepAlive(self) -> bool:
         """Whether a silent peer is asked now and then."""

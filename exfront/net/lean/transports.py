@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IListeningPort,
     IOpenSSLClientConnectionCreator,
     IOpenSSLContextFactory,
@@ -19,7 +20,7 @@ from twisted.internet.protocol import ServerFactory
 
 from exfront.net.lean.call import LeanCall
 from exfront.net.lean.loop import LeanLoop
-from exfront.net.lean.port import LeanPort
+from exfront.net.lean.port import LeanPort, Starts
 from exfront.net.lean.secure import PlainTransport, SecureTransport, accepting, calling
 from exfront.net.lean.stream import Name
 
@@ -37,10 +38,30 @@ class LeanTransports:
         self, listening: socket.socket, factory: ServerFactory, tls: IOpenSSLContextFactory | None = None
     ) -> IListeningPort:
         """See `exfront.net.transports.Transports`."""
-        start = self._taken if tls is None else partial(self._taken_secure, tls)
+        start = self._start(tls)
         port = LeanPort(self._loop, listening.dup(), factory, start)
         port.startListening()
         return port
+
+    def adopt(
+        self,
+        connected: socket.socket,
+        client: IAddress,
+        factory: ServerFactory,
+        tls: IOpenSSLContextFactory | None = None,
+    ) -> None:
+        """See `exfront.net.transports.Transports`."""
+        protocol = factory.buildProtocol(client)
+        if protocol is None:
+            connected.close()
+            return
+        peer = connected.getpeername()
+        raw = socket.SocketType(connected.family, socket.SOCK_STREAM, 0, connected.detach())
+        try:
+            self._start(tls)(raw, peer, protocol)
+        except BaseException:
+            raw.close()
+            raise
 
     def connect(
         self,
@@ -53,6 +74,9 @@ class LeanTransports:
         """See `exfront.net.transports.Transports`."""
         start = self._called if tls is None else partial(self._called_secure, tls)
         return LeanCall(self._loop, address, port, factory, start).begin(seconds)
+
+    def _start(self, tls: IOpenSSLContextFactory | None) -> Starts:
+        return self._taken if tls is None else partial(self._taken_secure, tls)
 
     def _taken(self, connected: socket.SocketType, peer: Name, protocol: Any) -> None:
         PlainTransport(self._loop, connected, peer).start(protocol)

@@ -8,7 +8,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet import reactor as the_reactor
 from twisted.internet.address import IPv4Address
@@ -674,13 +674,8 @@ class ListeningCases(Make):
             waiting.connect(address)
             await turns(reactor, 20)
         peer = self.bare(waiting)
-        if self.closes_when_full:
-            self.assertEqual(await peer.end(), b"")
-            peer = self.bare(socket.create_connection(address))
         self.assertEqual(await peer.read(5), b"hello")
         await self.finish(probe)
-
-    closes_when_full: ClassVar[bool]
 
 
 class ConnectingCases(Make):

@@ -35,7 +35,7 @@ class LeanCalledTests(_Lean, ConnectionCases, TestCase):
 
 
 class LeanListeningTests(_Lean, ListeningCases, TestCase):
-    closes_when_full = False
+    pass
 
 
 class LeanConnectingTests(_Lean, ConnectingCases, TestCase):
