@@ -199,7 +199,10 @@ class ColumnTests(Case):
         self.assertEqual(server.seen, [])
 
     def test_the_same_name_by_another_authority(self) -> None:
-        """Bad input: a token asked to go to a host of the same name with another certificate."""
+        """S-ROUTE-8: no octet of the request is said there.
+
+        Bad input: a token asked to go to a host of the same name with another certificate.
+        """
         other = Authority(temporary_folder("authority"), "another authority").issue(host(FIRST))
         (front, back, reason), server = self.told(other)
         self.assertEqual((front, back.partition(" wanted")[0], reason), ("502", "TLS: issuer", "XF-BE-CERT"))
@@ -219,7 +222,10 @@ class InsteadTests(Case):
     """S-ROUTE-10: a mailbox that has moved, and databases whose active copy is elsewhere."""
 
     def test_a_dead_owner(self) -> None:
-        """The other copy in activation order. Bad input: a database whose owner is dead."""
+        """S-ROUTE-10: the other copy in activation order.
+
+        Bad input: a database whose owner is dead.
+        """
         first, second, front = self.pair()
         first.stop()
         for _ in range(3):
@@ -245,7 +251,10 @@ class InsteadTests(Case):
         self.assertEqual((len(first.seen), len(second.seen)), (1, 1))
 
     def test_no_copy_is_active(self) -> None:
-        """Bad input: a database with no active copy. The answer is the last server's, once each."""
+        """S-ROUTE-10: the answer is the last server's, and each was asked once.
+
+        Bad input: a database with no active copy.
+        """
         first, second, front = self.pair()
         first.unmounted = second.unmounted = True
         page, line = self.asked(front, IN_GROUP)
@@ -276,7 +285,10 @@ class InsteadTests(Case):
             front.daemon.kill()
 
     def test_a_mailbox_moved_between_look_up_and_request(self) -> None:
-        """One fresh look-up and one more try. Bad input: a mailbox moved between look-up and request."""
+        """S-ROUTE-10: one fresh look-up and one more try.
+
+        Bad input: a mailbox moved between look-up and request.
+        """
         first, beside = self.server(FIRST), self.server(BESIDE)
         front = self.front(first.section(FIRST), beside.section(BESIDE))
         _, line = self.asked(front, MOVER)
@@ -333,14 +345,20 @@ class NowhereElseTests(Case):
         return curl(PUBLIC_NAME, "/owa/", front.at("https"), self.stage.authority.ca_file, (line,))
 
     def test_a_server_outside_of_the_allowed_suffixes(self) -> None:
-        """S-DIR-4. Bad input: a token asked to go to a server outside of the topology."""
+        """S-DIR-4, S-ROUTE-1: refused, and nobody connected to.
+
+        Bad input: a token asked to go to a server outside of the topology.
+        """
         stray = self.server(STRAY)
         front = self.front(self.server(FIRST).section(FIRST))
         page, line = self.asked(front, ON_STRAY)
         self.assertEqual((page.status, line["x-reason"], stray.seen), (503, "XF-BACKEND-NOT-ALLOWED", []))
 
     def test_over_plain_http(self) -> None:
-        """Bad input: a token asked to go over plain HTTP."""
+        """S-ROUTE-8: refused, and nobody connected to.
+
+        Bad input: a token asked to go over plain HTTP.
+        """
         first = self.server(FIRST)
         front = self.front({**first.section(FIRST), "http_tls": "none"})
         page, line = self.asked(front, IN_GROUP)

@@ -108,10 +108,7 @@ class SaidTests(TokenCase):
         self.assertEqual(self.token(sent).sid, _BOBS)
 
     def test_server_to_server_fields_of_a_client(self) -> None:
-        """S-HTTP-18, S-ROUTE-4: in every spelling, as fields and as cookies, none gets through with his value.
-
-        Bad input: a client sends the fields and cookies between front end and back end, in every spelling.
-        """
+        """S-HTTP-18, S-ROUTE-4: in every spelling, as fields and as cookies, none gets through with his value."""
         more = (b"X-BackEndCookie", b"X-BackEndOverrideCookie", b"return-client-request-id", b"X-CAS-Secret")
         for name in (*UNTRUSTED, *more):
             for spelling in (name, name.upper(), name.lower(), name.swapcase()):
@@ -158,7 +155,7 @@ class SaidTests(TokenCase):
         self.assertEqual((answer.status, self.servers()), (503, []))
 
     def test_over_plain_http_nothing_is_said(self) -> None:
-        """S-ROUTE-8. Bad input: a token asked to go over plain HTTP."""
+        """S-ROUTE-8: the decision itself refuses it."""
         self.decide("houston", servers=(node("houston", listed=True, http=Service(80)),))
         answer = read(self.talk.send(request(b"GET /owa/", ALICE)))
         self.assertEqual((answer.status, b"XF-CAS-PROXY" in answer.body, self.servers()), (503, True, []))
@@ -247,8 +244,7 @@ class InsteadTests(TokenCase):
         self.assertIn(b"Host: austin.", self.talk.relayed(ALICE, line=b"GET /owa/", number=1))
 
     def test_a_mailbox_that_has_moved(self) -> None:
-        """S-ROUTE-10: one fresh look-up and one more try, to another database too. Bad input: a mailbox moved between
-        look-up and request."""
+        """S-ROUTE-10: one fresh look-up and one more try, to another database too."""
         self.moves(_NOT_HERE)
 
     def test_a_mailbox_that_has_moved_by_the_word_of_a_401(self) -> None:
