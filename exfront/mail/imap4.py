@@ -21,7 +21,7 @@ from exfront.mail.login import (
     Welcome,
     Wrong,
 )
-from exfront.mail.sasl import Authenticating
+from exfront.mail.sasl import Sasl, Waiting
 from exfront.reasons import Reason
 from exfront.secret import Secret
 from exfront.wire.client_facts import BadFacts, read_id_facts
@@ -55,7 +55,7 @@ class Imap4Speaker:
     failures = limits.IMAP4_LOGIN_FAILURES
 
     def __init__(self) -> None:
-        self._sasl = Authenticating(_bad, _no)
+        self._waiting: Waiting | None = None
 
     def request(self, event: Event, offer: Offer) -> Request:
         """What the client wants with `event`."""
@@ -66,7 +66,8 @@ class Imap4Speaker:
                     return _bad(tag, "Unknown command, or not before a log-on.")
                 return handler(self, tag, arguments, offer)
             case SaslResponse(line):
-                return self._sasl.hear(line)
+                request, self._waiting = _SASL.hear(self._waiting, line)
+                return request
             case LiteralAnnounced():
                 return Tell(b"+ OK\r\n")
             case BadCommand(tag, text):
@@ -76,7 +77,7 @@ class Imap4Speaker:
 
     def forget(self) -> None:
         """Drop all that was said before TLS."""
-        self._sasl.forget()
+        self._waiting = None
 
     def greeting(self, offer: Offer) -> bytes:
         """The first line; no version, no host name."""
@@ -143,10 +144,14 @@ class Imap4Speaker:
     def _authenticate(self, tag: bytes, arguments: tuple[Argument, ...], offer: Offer) -> Request:
         match arguments:
             case (Atom(mechanism),):
-                return self._sasl.begin(tag, mechanism, None, offer)
+                return self._begin(tag, mechanism, None, offer)
             case (Atom(mechanism), Atom(response)):
-                return self._sasl.begin(tag, mechanism, response, offer)
+                return self._begin(tag, mechanism, response, offer)
         return _bad(tag, "AUTHENTICATE takes a mechanism, and perhaps a response.")
+
+    def _begin(self, tag: bytes, mechanism: bytes, initial: bytes | None, offer: Offer) -> Request:
+        request, self._waiting = _SASL.begin(tag, mechanism, initial, offer)
+        return request
 
     _HANDLERS: ClassVar[dict[bytes, Callable[[Imap4Speaker, bytes, tuple[Argument, ...], Offer], Request]]] = {
         b"CAPABILITY": _capability,
@@ -165,6 +170,9 @@ def _bad(tag: bytes, text: str) -> Wrong:
 
 def _no(tag: bytes, text: str) -> Wrong:
     return Wrong(b"%b NO %b\r\n" % (tag, text.encode("ascii")))
+
+
+_SASL = Sasl(_bad, _no)
 
 
 @lru_cache(64)  # a listener has a handful of offers, each as long as no back end changes

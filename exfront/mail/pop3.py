@@ -23,7 +23,7 @@ from exfront.mail.login import (
     Welcome,
     Wrong,
 )
-from exfront.mail.sasl import Authenticating
+from exfront.mail.sasl import Sasl, Waiting
 from exfront.reasons import Reason
 from exfront.secret import Secret
 from exfront.wire.client_facts import BadFacts, read_xclient
@@ -44,7 +44,7 @@ class Pop3Speaker:
     def __init__(self) -> None:
         self._name = b""
         self._utf8 = False
-        self._sasl = Authenticating(_bad_command, _bad_command)
+        self._waiting: Waiting | None = None
 
     def request(self, event: Event, offer: Offer) -> Request:
         """What the client wants with `event`."""
@@ -55,7 +55,8 @@ class Pop3Speaker:
                     return _UNKNOWN
                 return self._marked(handler(self, argument, offer))
             case SaslResponse(line):
-                return self._marked(self._sasl.hear(line))
+                request, self._waiting = _SASL.hear(self._waiting, line)
+                return self._marked(request)
             case BadCommand(text):
                 return _bad(text)
             case Broken(text):
@@ -63,8 +64,7 @@ class Pop3Speaker:
 
     def forget(self) -> None:
         """Drop all that was said before TLS."""
-        self._name, self._utf8 = b"", False
-        self._sasl.forget()
+        self._name, self._utf8, self._waiting = b"", False, None
 
     def greeting(self, offer: Offer) -> bytes:
         """The first line; no version, no host name, no time stamp, as APOP is not offered."""
@@ -139,7 +139,8 @@ class Pop3Speaker:
             names = [each.encode("ascii") for each in offer.mechanisms]
             return Tell(b"".join(b"%b\r\n" % line for line in (b"+OK", *names, b".")))
         mechanism, space, response = argument.partition(b" ")
-        return self._sasl.begin(_NONE, mechanism, response if space else None, offer)
+        request, self._waiting = _SASL.begin(_NONE, mechanism, response if space else None, offer)
+        return request
 
     def _utf8_mode(self, argument: bytes, offer: Offer) -> Request:
         """Known where all back ends know it: the one that is chosen is told (RFC 6856 section 2.1)."""
@@ -180,6 +181,9 @@ _UNKNOWN = _bad("Unknown command, or not before a log-on.")
 
 def _bad_command(mark: bytes, text: str) -> Wrong:
     return _bad(text)
+
+
+_SASL = Sasl(_bad_command, _bad_command)
 
 
 @lru_cache(64)  # a listener has a handful of offers, each as long as no back end changes

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from attrs import evolve
 
+from exfront.backends.capabilities import Shared
 from exfront.config.mail import MailSection
 from exfront.mail.login import Offer, Welcome
 from exfront.steps import Steps
 from exfront.topology import Protocol
-from exfront.wire.sasl import TOKEN_MECHANISMS
+from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism
 
 
 def promised(offer: Offer, protocol: Protocol, steps: Steps, mail: MailSection) -> Offer:
@@ -16,7 +19,12 @@ def promised(offer: Offer, protocol: Protocol, steps: Steps, mail: MailSection) 
     assert protocol != "http"
     shared = steps.back_ends.capabilities.shared(protocol, steps.world().topology)
     tokens = tuple(each for each in TOKEN_MECHANISMS if mail.tokens and each.encode("ascii") in shared.mechanisms)
-    return evolve(offer, tokens=tokens, shared=shared, hidden=mail.hidden)
+    return _with(offer, tokens, shared, mail.hidden)
+
+
+@lru_cache(64)  # connections share theirs
+def _with(offer: Offer, tokens: tuple[Mechanism, ...], shared: Shared, hidden: frozenset[bytes]) -> Offer:
+    return evolve(offer, tokens=tokens, shared=shared, hidden=hidden)
 
 
 def learned(steps: Steps, server: str, protocol: Protocol, welcome: Welcome) -> None:

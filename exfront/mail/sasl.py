@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define
+from attrs import frozen
 
 from exfront.mail.login import Ask, LogOn, Offer, Request, Unsafe, Wrong
 from exfront.wire.sasl import BadSasl, Challenge, Credentials, Exchange
 
 
-@define
-class Authenticating:
-    """One connection's exchange, if one is under way.
+@frozen
+class Waiting:
+    """An exchange whose client was asked something; `mark` is that of its command."""
+
+    exchange: Exchange
+    mark: bytes
+
+
+Said = tuple[Request, Waiting | None]  # and what waits for an answer from now on
+
+
+@frozen
+class Sasl:
+    """The words of a protocol; what it keeps of a connection is the speaker's.
 
     `bad` gives the answer to a response that is none, `refused` that to a mechanism that is not offered; both take the
     mark of the command.
@@ -20,38 +31,29 @@ class Authenticating:
 
     bad: Callable[[bytes, str], Wrong]
     refused: Callable[[bytes, str], Wrong]
-    _exchange: Exchange | None = None
-    _mark: bytes = b""
 
-    def forget(self) -> None:
-        """Nothing is under way."""
-        self._exchange, self._mark = None, b""
-
-    def begin(self, mark: bytes, mechanism: bytes, initial: bytes | None, offer: Offer) -> Request:
+    def begin(self, mark: bytes, mechanism: bytes, initial: bytes | None, offer: Offer) -> Said:
         """The command, with its initial response if there is one."""
         if not offer.passwords:  # S-MAIL-3
-            return Unsafe(mark)
+            return Unsafe(mark), None
         wanted = mechanism.upper().decode("latin-1")
         chosen = next((each for each in offer.mechanisms if each == wanted), None)
         if chosen is None:  # S-MAIL-8: only what is announced
-            return self.refused(mark, "This mechanism is not offered.")
+            return self.refused(mark, "This mechanism is not offered."), None
         exchange = Exchange(chosen)
-        return self._go_on(mark, exchange, lambda: exchange.begin(initial))
+        return self._go_on(Waiting(exchange, mark), lambda: exchange.begin(initial))
 
-    def hear(self, line: bytes) -> Request:
-        """The client's response to a challenge."""
-        mark, exchange = self._mark, self._exchange
-        self.forget()
-        if exchange is None or line == b"*":
-            return self.bad(mark, "Cancelled.")
-        return self._go_on(mark, exchange, lambda: exchange.answer(line))
+    def hear(self, waiting: Waiting | None, line: bytes) -> Said:
+        """The client's response to a challenge; None where it is about no exchange any more."""
+        if waiting is None or line == b"*":
+            return self.bad(b"" if waiting is None else waiting.mark, "Cancelled."), None
+        return self._go_on(waiting, lambda: waiting.exchange.answer(line))
 
-    def _go_on(self, mark: bytes, exchange: Exchange, step: Callable[[], Challenge | Credentials]) -> Request:
+    def _go_on(self, waiting: Waiting, step: Callable[[], Challenge | Credentials]) -> Said:
         try:
             result = step()
         except BadSasl:
-            return self.bad(mark, "The response is not valid.")
+            return self.bad(waiting.mark, "The response is not valid."), None
         if isinstance(result, Challenge):
-            self._exchange, self._mark = exchange, mark
-            return Ask(b"+ %b\r\n" % result.text)
-        return LogOn(mark, result.name, result.secret, result.acts_for, result.mechanism)
+            return Ask(b"+ %b\r\n" % result.text), waiting
+        return LogOn(waiting.mark, result.name, result.secret, result.acts_for, result.mechanism), None
