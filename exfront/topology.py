@@ -227,12 +227,12 @@ class Topology:
     domains: Mapping[str, str] = field(factory=dict)
     accepted_domains: frozenset[str] = frozenset()
     _by_name: Mapping[str, Server] = field(init=False, eq=False, repr=False)
+    _twice: frozenset[str] = field(init=False, eq=False, repr=False)
     _databases: Mapping[str, Database] = field(init=False, eq=False, repr=False)
     _public: Mapping[str, str] = field(init=False, eq=False, repr=False)
     with_public_stores: tuple[Server, ...] = field(init=False, eq=False, repr=False)
     _client_access: Mapping[tuple[str, int], tuple[Server, ...]] = field(init=False, eq=False, repr=False)
     _directories: Mapping[tuple[str, str], VirtualDirectory] = field(init=False, eq=False, repr=False)
-    _twice: frozenset[str] = field(init=False, eq=False, repr=False)
     _nearest: dict[str, tuple[str, ...]] = field(init=False, eq=False, repr=False, factory=dict)
 
     @_by_name.default
@@ -262,14 +262,14 @@ class Topology:
         """By name; a store whose server nobody knows is none."""
         names = sorted({store.server.lower() for store in self.public_stores})
         found = (self._by_name.get(name) for name in names)
-        return tuple(server for server in found if server is not None)
+        return tuple(server for server in found if server is not None and not self.is_twice(server))
 
     @_client_access.default
     def _index_client_access(self) -> Mapping[tuple[str, int], tuple[Server, ...]]:
         """From 2013 on each mailbox server has the old role's bit: what faces clients has one of its own."""
         found: dict[tuple[str, int], tuple[Server, ...]] = {}
         for server in self.servers:
-            if server.version is None or not server.site:
+            if server.version is None or not server.site or self.is_twice(server):
                 continue
             role: Role = "client_access" if server.version.major < _FRONT_END_ROLE else "front_end"
             if role in server.roles:
@@ -293,8 +293,8 @@ class Topology:
         return frozenset(name for name, count in names.items() if count > 1)
 
     def is_twice(self, server: Server) -> bool:
-        """Whether the directory has another one of the same name."""
-        return bool(self._twice) and server.name.rstrip(".").lower() in self._twice
+        """Whether the directory has another one of the same name, and the configuration none."""
+        return bool(self._twice) and not server.listed and server.name.rstrip(".").lower() in self._twice
 
     def nearest_first(self, site: str) -> tuple[str, ...]:
         """The sites that links reach from `site`, itself before all, by what the way costs and by name."""

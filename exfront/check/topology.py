@@ -29,8 +29,8 @@ def contradictions(topology: Topology, own_site: str) -> Rows:
 def _found(topology: Topology) -> Iterator[tuple[str, set[str], str]]:
     settle = "add a [[server]] of that name, with its host"
     known = [server for server in topology.servers if not server.listed]
-    yield "two servers of one name", {server.name for server in known if topology.is_twice(server)}, settle
-    yield "servers without a version", {server.name for server in known if server.dn and server.version is None}, settle
+    yield "two servers of one name", _names(each for each in known if topology.is_twice(each)), settle
+    yield "servers without a version", _names(each for each in known if each.dn and each.version is None), settle
     homes = [each for each in topology.servers if _major(each) in _BY_CLIENT_ACCESS and "mailbox" in each.roles]
     yield "mailbox servers without a site", _names(each for each in homes if not each.site), "see msExchServerSite"
     yield (

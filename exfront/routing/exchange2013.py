@@ -83,7 +83,7 @@ def _usable(name: str, world: World) -> tuple[Server | None, str]:
         return None, "no such server"
     if known.version is None or known.version.major < _MAJOR:
         return None, "not of 2013 or later"
-    if not known.listed and world.topology.is_twice(known):
+    if world.topology.is_twice(known):
         return None, "the directory has two of that name"
     server = usable(known, world.policy)
     if server is None:

@@ -76,11 +76,9 @@ def _decide(facts: Facts, world: World) -> Decision:
 
 def _fault(home: Server, world: World) -> Reason | None:
     """What the directory says of a server and cannot be so; what the configuration says of it holds (S-ROUTE-1)."""
-    if home.listed:
-        return None
     if world.topology.is_twice(home):
         return SERVER_TWICE
-    return VERSION_UNKNOWN if home.dn and home.version is None else None
+    return VERSION_UNKNOWN if home.dn and home.version is None and not home.listed else None
 
 
 def _as_front_end(home: Server, generation: Generation, mailbox: Mailbox, facts: Facts, world: World) -> Decision:

@@ -88,8 +88,10 @@ def _relay(server: Server, facts: Facts, world: World, why: Why) -> Decision:
 def _near(world: World, major: int) -> Iterator[Server]:
     """Who answers clients of a version, in the nearest sites first; of 2013 the mailbox servers behind front ends."""
     role = "client_access" if major < _MAJOR["2013"] else "mailbox"
+    known = [
+        each for each in world.topology.servers
+        if role in each.roles and each.version is not None and each.version.major == major
+        and not world.topology.is_twice(each)
+    ]  # fmt: skip
     for site in world.topology.nearest_first(world.site):
-        for server in world.topology.servers:
-            is_there = server.site.lower() == site.lower() and role in server.roles
-            if is_there and server.version is not None and server.version.major == major:
-                yield server
+        yield from (server for server in known if server.site.lower() == site.lower())

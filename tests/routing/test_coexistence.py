@@ -230,6 +230,14 @@ class ContradictionTests(Case):
             self.refused(facts(protocol, "2007"), twice, SERVER_TWICE)
         self.assertEqual(landing(decide(facts("imap4", "2010"), twice)), "chicago-cas10:143")
 
+    def test_a_client_access_server_whose_name_is_anothers_too(self) -> None:
+        """Whose virtual directories are whose, nobody can tell."""
+        known = topology()
+        twin = evolve(known.find("ames-cas07"), host=f"twin.{DOMAIN}", site=LINKED)
+        twice = world(topology=evolve(known, servers=(*known.servers, twin)))
+        for protocol in ("owa", "imap4", "ews"):
+            self.refused(facts(protocol, "2007", PROXIED), twice, CAS_DOWN)
+
     def test_the_configuration_ends_the_doubt(self) -> None:
         """It names one host: that is where the mailbox is opened, by no rule of either version."""
         known = topology()
