@@ -317,11 +317,46 @@ class Version2003Tests(SynchronousTestCase):
         after = back_end.seen()
         self.assertEqual((after.basic, after.log_ons["backend"], after.incidents), (before.basic, 1, []))
 
+    def test_active_sync_and_the_line_of_the_document(self) -> None:
+        """S-OPS-15: *CASProxy mit Exchange 2007*, "diesen Fehler findet man im IIS-Log": 401 5, word for word.
+
+        With Integrated authentication there it goes straight to the back end's own directory.
+        """
+        site: Site = site_of(with_cas_sites())
+        self.addCleanup(site.slapd.kill)
+        user, phones = Person("backend", b"backend-password"), "microsoft-server-activesync"
+        state = _state((user,), schemes={"exchange": INTEGRATED, phones: DIGEST})
+        folder, passwords = temporary_folder("backend"), {"backend": "backend-password"}
+        back_end = BackEnd2003(folder, "127.0.0.44", state, passwords)
+        self.addCleanup(back_end.daemon.kill)
+        back_end.daemon.start()
+        front = self._front(site, back_end)
+        client = _Client(front, user)
+        self.addCleanup(client.close)
+        wait_until(lambda: front.server_log().count("topology of "), "the version to be known")
+        query = "User=testUser&DeviceId=xxx&DeviceType=PocketPC"
+        path = f"/Microsoft-Server-ActiveSync/default.eas?{query}"
+        self.assertEqual(client.ask(path, "OPTIONS").status, 401)
+        (line,) = front.lines_since(0, 1)
+        self.assertEqual(
+            " ".join((line["cs-method"], *line["cs-uri"].split("?"), line["sc-status"], line["sc-substatus"])),
+            "OPTIONS /Microsoft-Server-ActiveSync/default.eas User=testUser&DeviceId=xxx&DeviceType=PocketPC&"
+            "Log=PrxTo:backend.msxfaq.de_Error:NTLM+not+on+the+destination+CAS_ 401 5",
+        )
+        back_end.change(schemes={"exchange": INTEGRATED, phones: INTEGRATED})
+        self.assertEqual(client.ask(path, "OPTIONS").status, 200)
+        (line,) = front.lines_since(1, 1)
+        self.assertTrue(line["cs-uri"].endswith("&Log=PrxTo:backend.msxfaq.de_"), line["cs-uri"])
+        self.assertEqual(back_end.seen().log_ons, {"backend": 1})
+
     def _front(self, site: Site, back_end: BackEnd2003) -> ExFront:
         directory = {"servers": [site.slapd.url], "base": BASE, "bind_dn": site.slapd.bind_dn,
                      "bind_password_file": str(site.slapd.password_file()),
                      "ca_file": str(site.authority.ca_file), "domains": {DOMAIN: BASE}}  # fmt: skip
-        exchange = {"path": "/exchange", "application": "exchange", "require_tls": "no"}
+        directories = [
+            {"path": "/exchange", "application": "exchange", "require_tls": "no"},
+            {"path": "/Microsoft-Server-ActiveSync", "application": "activesync", "require_tls": "no"},
+        ]
         front = ExFront(
             temporary_folder("front"),
             {
@@ -329,7 +364,7 @@ class Version2003Tests(SynchronousTestCase):
                 "back_ends": {"networks": ["127.0.0.0/8"]},
                 "server": [{"name": BACK_END_2003, "host": BACK_END_2003_HOST, "address": back_end.address,
                             "http": back_end.port, "imap4": 0, "pop3": 0}],
-                "virtual_site": [{"name": "mail", "public_name": PUBLIC_NAME, "virtual_directory": [exchange]}],
+                "virtual_site": [{"name": "mail", "public_name": PUBLIC_NAME, "virtual_directory": directories}],
             },
             {"http": LISTENERS["http"]},
             "127.0.0.45",
