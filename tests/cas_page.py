@@ -1,4 +1,4 @@
-"""docs/cas-proxy.rst: the octets of one proxy log-on between two exfronts, as they went over the wire in a run.
+"""docs/cas-proxy.rst: the octets that two exfronts say to each other for a user, as they went over the wire in a run.
 
 ``python -m tests.cas_page`` writes it anew; it needs root for Samba, and takes half a minute.
 """
@@ -14,8 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from tests.support.cas_stage import SECOND_HOST, CasStage, run
+from tests.support.cas_stage import PHONES, SECOND_HOST, USER, CasStage, run
+from tests.support.clients import basic
+from tests.support.exfront import ExFront
 from tests.support.process import Address, free_port
 from tests.support.samba import new_site
 
@@ -34,13 +37,34 @@ its own site of one Samba domain, said this to each other over TLS. ``make docs`
 
 The first server says who the user is, by his SID, and what it is itself, here by a secret (``[proxy]``). The second one
 does not know the user (441). It is told (``proxyLogon.owa``, the serialized security context), takes that (241), and is
-asked once more. Then its own back end has made the page, for the user whom the second server named to it.
+asked once more. Then its own back end has made the page, for the user whom the second server named to it. Bodies are
+broken into lines here.
+"""
+_PHONE = """
+ActiveSync
+----------
+
+The same for a phone that asked for ``/Microsoft-Server-ActiveSync`` (*How Exchange 2007 CAS Proxying works for
+ActiveSync*), after a restart of the second server. Requests go to the inner path, where Integrated authentication is;
+the query of the log-on is ``[proxy] activesync_log_on``.
+"""
+_EWS = """
+Exchange Web Services
+---------------------
+
+Here who asks stands in the SOAP header of each request (the EWS reference, *SerializedSecurityContext*): the client had
+sent none. The second server takes it out before its back end.
 """
 _TAIL = """\
-In the access log of the first server this is one line, in that of the second three::
+In the access log of the first server this is one line, in that of the second {count}::
 
 """
+_SOAP = (
+    b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+    b'<FindItem xmlns="http://schemas.microsoft.com/exchange/services/2006/messages"/></s:Body></s:Envelope>'
+)
 
+_BETWEEN = re.compile(r"><(?=s>|s a=|t:(?!SecurityId)|x:|s:)")  # where a body is broken into lines
 # Ids, ports and addresses of a run, and the domain's own part of a SID
 _CHANGES = (
     (re.compile(r"(S-1-5-21)-\d+-\d+-\d+"), r"\1-1-2-3"),
@@ -100,16 +124,30 @@ def page() -> str:
     try:
         stage.start()
         run(first)
-        answer = stage.ask(first)
-        if answer.status != 200:
-            raise AssertionError(f"{answer.status} {answer.body!r}")
-        lines = [*first.lines_since(0, 1), *stage.second.lines_since(0, 3)]
+        text = _HEAD + _run(stage, first, recorder, "three", 3)
+        stage.second.stop()
+        run(stage.second)
+        text += _PHONE + _run(stage, first, recorder, "three", 3, "OPTIONS", PHONES)
+        said = {"Content-Type": "text/xml; charset=utf-8", **basic(USER.principal, USER.secret)}
+        text += _EWS + _run(stage, first, recorder, "one too", 1, "POST", "/EWS/Exchange.asmx", _SOAP, headers=said)
     finally:
         first.daemon.kill()
         recorder.stop()
         stage.close()
         site.close()
-    return _HEAD + "".join(_shown(recorder.turns)) + "\n" + _TAIL + textwrap.indent("".join(map(_line, lines)), "    ")
+    return text
+
+
+def _run(stage: CasStage, first: ExFront, recorder: Recorder, count: str, lines: int, *asked: Any, **more: Any) -> str:
+    """What one request of the user made the two say, and both logs, of the second so many `lines`."""
+    marks = len(first.access_lines()), len(stage.second.access_lines())
+    recorder.turns.clear()
+    answer = stage.ask(first, *asked, **more)
+    if answer.status != 200:
+        raise AssertionError(f"{answer.status} {answer.body!r}")
+    logged = [*first.lines_since(marks[0], 1), *stage.second.lines_since(marks[1], lines)]
+    log = textwrap.indent("".join(map(_line, logged)), "    ")
+    return f"{''.join(_shown(recorder.turns))}\n{_TAIL.format(count=count)}{log}"
 
 
 def _shown(turns: list[tuple[bool, bytes]]) -> Iterator[str]:
@@ -122,7 +160,7 @@ def _shown(turns: list[tuple[bool, bytes]]) -> Iterator[str]:
         yield f"\nThe {'first' if is_request else 'second'} server\n\n.. code-block:: http\n\n"
         head, _, body = _masked(octets).partition("\r\n\r\n")
         yield (
-            textwrap.indent(head.replace("\r\n", "\n") + "\n\n" + body.replace("><s", ">\n<s"), "    ").rstrip() + "\n"
+            textwrap.indent(head.replace("\r\n", "\n") + "\n\n" + _BETWEEN.sub(">\n<", body), "    ").rstrip() + "\n"
         )
 
 
