@@ -365,8 +365,7 @@ class _Pop3(_Talk):
                 response = argument.split(b" ")[1:] or [self._ask()]
                 return self.let_in(*self.sasl_plain(response[0]), b"", b"+OK in\r\n")
             case b"CAPA":
-                more = b"STLS\r\n" if self.tls is not None and not self.visit.secure else b""
-                self.say(b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\n" + more + b"SASL PLAIN\r\n.\r\n")
+                self._capa()
             case b"STLS" if self.tls is not None:
                 self.say(self.script.starttls or b"+OK go\r\n")
                 self.end_if(self.script.starttls)
@@ -383,6 +382,16 @@ class _Pop3(_Talk):
     def _ask(self) -> bytes:
         self.say(b"+ \r\n")
         return self.line().rstrip(b"\r\n")
+
+    def _capa(self) -> None:
+        more = b"STLS\r\n" if self.tls is not None and not self.visit.secure else b""
+        self.say(b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\nPIPELINING\r\n" + more + b"SASL PLAIN\r\n.\r\n")
+
+    def is_of_log_on(self, line: bytes) -> bool:
+        if self.visit.relayed or line.strip().upper() != b"CAPA":
+            return False
+        self._capa()
+        return True
 
     def answer(self, line: bytes) -> bytes:
         return b"+OK bye\r\n" if line.strip().upper() == b"QUIT" else b"+OK relayed\r\n"

@@ -82,7 +82,7 @@ def kind(result: Result) -> str:
         ("repeats", len(result.logins) > len(outcome.logins)),
         ("invites", result.invited > outcome.invited),
         ("hangs", result.ended == "open" and len(result.answers) < max(1, len(outcome.answers))),
-        ("no reason", list(complaints(result)) == [UNTOLD]),
+        ("no reason", UNTOLD in complaints(result) and all(map(fits, outcome.answers, result.answers))),
     )
     return next((name for name, applies in checks if applies), "other words")
 
