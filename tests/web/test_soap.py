@@ -52,14 +52,19 @@ class SoapCase(SynchronousTestCase):
         self.decide("Illinois")
         self.talk = self.connect()
 
-    def decide(self, site: str) -> None:
-        directory = VirtualDirectory("dallas", "WebServices", "EWS", "https://dallas.fourthcoffee.com/EWS/Exchange.asmx",
-                                     internal_authentication=frozenset({"integrated"}))  # fmt: skip
+    def decide(self, site: str, *names: str) -> None:
+        """As seen from `site`; Texas has the Client Access servers of these names, or dallas."""
+        names = names or ("dallas",)
+        directories = [
+            VirtualDirectory(name, "WebServices", "EWS", f"https://{name}.fourthcoffee.com/EWS/Exchange.asmx",
+                             internal_authentication=frozenset({"integrated"}))
+            for name in names
+        ]  # fmt: skip
         policy = Policy(("fourthcoffee.com",), ("fourthcoffee.com",), proves=True)
-        servers = (
-            cas("chicago", roles=frozenset({"mailbox"})), cas("dallas", listed=True, http=Service(443, "implicit")),
-        )  # fmt: skip
-        topology = Topology(servers, virtual_directories=(directory,))
+        servers = [cas(name, listed=True, http=Service(443, "implicit")) for name in names]
+        topology = Topology(
+            (cas("chicago", roles=frozenset({"mailbox"})), *servers), virtual_directories=tuple(directories)
+        )
         world = World(topology, policy=policy, health=self.small.back_ends.health, site=site)
         self.small.steps.world = lambda: world
 
@@ -200,6 +205,35 @@ class OtherSiteTests(SoapCase):
             self.small.dialer.dialled.clear()
             self.post(envelope(), ALICE)
             self.assertIn(b" 502 ", self.talk.answer(b"HTTP/1.1 %b x\r\nContent-Length: 0\r\n\r\n" % status))
+
+    def test_another_server_where_the_first_is_dead(self) -> None:
+        """S-ROUTE-12: within the request: its start was read once, and goes whole to the one that lives."""
+        start, end = envelope(body=b"|").split(b"|")
+        for site in ("Illinois", "Texas"):
+            for dead in ("dallas", "austin"):
+                self.setUp()
+                self.decide(site, "dallas", "austin")
+                self.small.dialer.dead = {dead}
+                length = b"Content-Length: %d\r\n" % (len(start) + len(end))
+                self.talk.send(request(b"POST " + _PATH, _XML, length, ALICE, body=start))
+                number = len(self.small.dialer.dialled) - 1
+                self.assertNotEqual(self.small.dialer.dialled[number].relay.server.name, dead)
+                head, body = self.sent(number)
+                self.talk.send(end)
+                body += self.talk.back_end(number).take()
+                ElementTree.fromstring(body)
+                self.assertIn(b"Content-Length: %d" % len(body), head.split(b"\r\n"))
+                self.assertEqual(body.count(_SID.encode()), 1 if site == "Illinois" else 0)
+                self.assertEqual(self.talk.answer(OK, number), OK)
+
+    def test_a_client_that_goes_or_is_slow_within_the_header(self) -> None:
+        """S-HTTP-24: nothing has been sent anywhere."""
+        for ends, status in ((self.talk.client.peer_closes, "499"), (lambda: self.talk.wait(60), "408")):
+            self.talk.send(request(b"POST " + _PATH, _XML, b"Content-Length: 1000\r\n", ALICE, body=envelope()[:60]))
+            ends()
+            self.assertEqual(self.talk.records[-1].front_end_status, status)
+            self.assertEqual(self.small.dialer.dialled, [])
+            self.talk = self.connect()
 
     def test_a_soap_fault_is_passed_on(self) -> None:
         fault = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 5\r\n\r\n<f/>x"
