@@ -121,8 +121,9 @@ class SessionRecord:
     `front_end_status` is what exfront answered (HTTP status; OK, NO, BAD, BYE, ERR for mail), `back_end_status` what
     the back end answered, or ``-`` when it was not asked. `location` says whence the mailbox's place is known:
     ``directory``, ``cache``, ``stale`` (S-DIR-5). Of a 401 of HTTP, `schemes_offered` are those of its challenges,
-    `scheme_used` that of the request; a log-on by form is ``forms``. `device` and `command` are what an ActiveSync
-    client calls itself and asks for. Times are seconds, `started` since the epoch.
+    `scheme_used` that of the request; a log-on by form is ``forms``, one by SASL EXTERNAL or with a token has the
+    mechanism's name. `device` and `command` are what an ActiveSync client calls itself and asks for. Times are seconds,
+    `started` since the epoch.
     """
 
     session_id: str

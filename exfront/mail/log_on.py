@@ -94,6 +94,8 @@ class Way:
         self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None
     ) -> Identity:
         """Who it is, by what was shown; of a token only who it claims to be."""
+        if ask.mechanism != "PLAIN":
+            record.scheme_used = ask.mechanism.lower()
         if ask.mechanism == "EXTERNAL":
             if certificate is None:
                 raise Refused(CERTIFICATE_NEEDED)
@@ -165,7 +167,8 @@ class Way:
         """Where to instead, if a back end refused who has proven the password because the mailbox has left it."""
         if refused.reason is not BACK_END_AUTH_MISMATCH:
             return None
-        self.steps.portal.forget(facts.identity)
+        if not facts.identity.token:  # of a password nothing was said
+            self.steps.portal.forget(facts.identity)
         return await self.steps.moved(record, facts, facts.identity.names_mailbox)
 
     async def _enter(self, relay: Relay, identity: Identity) -> Entered:

@@ -79,6 +79,7 @@ class CertificateTests(SynchronousTestCase):
                 asked = c.back_end_says(b"+OK\r\nSASL PLAIN\r\n.\r\n")
             self.assertIn(b64encode(b"bob\0front\0m4ster"), asked)
             self.assertEqual(c.world.passwords.checked, [])
+            self.assertEqual(c.session.record.scheme_used, "external")
 
     def test_whom_to_act_for(self) -> None:
         """S-MAIL-8: nobody but the same account, however it is spelt."""
@@ -172,7 +173,8 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(c.back_end_says(b"L NO [AUTHENTICATIONFAILED] be1.corp says no\r\n"), b"")
         self.assertEqual(c.wait(FLOOR), b"+ " + challenge + b"\r\n")
         self.assertEqual(c.say(b"\r\n"), b"a " + FAILED)
-        self.assertEqual([(r.front_end_status, r.reason) for r in c.records], [("NO", WRONG_TOKEN)])
+        (record,) = c.records
+        self.assertEqual((record.front_end_status, record.reason, record.scheme_used), ("NO", WRONG_TOKEN, "xoauth2"))
         self.assertEqual(c.say(b"b NOOP\r\n"), b"b OK NOOP completed.\r\n")
 
     def test_a_token_for_nobody_looks_the_same(self) -> None:

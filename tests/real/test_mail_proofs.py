@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import imaplib
+import os
 import poplib
+import signal
 import ssl
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,9 @@ _LOGIN_DENIED = 67  # curl's exit status
 
 
 class _Case(SynchronousTestCase):
-    """chicago is a Dovecot of the test's own, which knows a master and takes tokens."""
+    """chicago is a Dovecot of the test's own, which knows a master, takes tokens, and perhaps compresses."""
+
+    compresses = False
 
     timeout = 120
 
@@ -34,6 +39,7 @@ class _Case(SynchronousTestCase):
         self.dovecot = Dovecot(
             "chicago", "127.0.0.23", Path(temporary_folder("proof")), self.site.chicago.certificate,
             map(mail_user, self.site.chicago.people), master=MASTER, token_key=KEY,
+            compresses=self.compresses,
         )  # fmt: skip
         self.addCleanup(self.dovecot.daemon.kill)
         self.dovecot.daemon.start()
@@ -324,3 +330,31 @@ class PromiseTests(_Case):
             answer = talk.ask(b"b LOGIN %b %b" % (self.user.name.encode(), self.user.password))
         self.assertIn(b"[CAPABILITY IMAP4rev1 ", answer)
         self.assertNotIn(b"MOVE", answer)
+
+
+class CompressTests(_Case):
+    """RFC 4978, between the client and Dovecot."""
+
+    compresses = True
+
+    def test_mails_are_read_and_the_end_breaks_into_nothing(self) -> None:
+        """S-MAIL-4, S-MAIL-18: promised once it is known, and carried; a stop says no word into the stream."""
+        directory = {**self.site.settings()["directory"], "topology": False}
+        front = self.start(("imaps",), server=[self.chicago(http=0)], directory=directory)
+        for promised in (False, True):
+            with Conversation(front.at("imaps")) as talk:
+                talk.wrap(self.context, PUBLIC_NAME)
+                self.assertEqual(b" COMPRESS=DEFLATE" in talk.line(), promised)
+                said = talk.ask(b"a LOGIN %b %b" % (self.user.name.encode(), self.user.password))
+                self.assertIn(b" COMPRESS=DEFLATE", said)
+                self.assertTrue(talk.ask(b"b COMPRESS DEFLATE").startswith(b"b OK"))
+                reader, writer = zlib.decompressobj(-15), zlib.compressobj(wbits=-15)
+                command = b"c SELECT INBOX\r\nd FETCH 1 BODY[TEXT]\r\n"
+                talk.send(writer.compress(command) + writer.flush(zlib.Z_SYNC_FLUSH))
+                heard = b""
+                while b"\r\nd OK" not in heard:
+                    heard += reader.decompress(talk.socket.recv(65536))
+                self.assertIn(b"This mail lies on chicago.", heard)
+                if promised:
+                    os.kill(front.daemon.pid, signal.SIGTERM)
+                    self.assertEqual(reader.decompress(talk.rest()), b"")

@@ -41,7 +41,8 @@ class Dovecot:
 
     `certificate` is a PEM file with key and chain. Ports: `imap`, `imaps`, `pop3`, `pop3s`; with `trusting` the same
     behind a PROXY header: `proxied`, by those names. A `trusting` server believes everybody on this machine who tells
-    the address of a client. With `token_key` it takes the tokens of `tests.support.tokens.token` that are signed so.
+    the address of a client. With `token_key` it takes the tokens of `tests.support.tokens.token` that are signed so;
+    if it `compresses`, it has COMPRESS=DEFLATE.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Dovecot:
         trusting: bool = False,
         master: Master | None = None,
         token_key: bytes = b"",
+        compresses: bool = False,
     ) -> None:
         self.server = server
         self.address = address
@@ -62,6 +64,7 @@ class Dovecot:
         self.proxied = {name: free_port(address) for name in ("imap", "imaps", "pop3", "pop3s")} if trusting else {}
         self.master = master
         self.token_key = token_key
+        self.compresses = compresses
         self.log = folder / "dovecot.log"
         _write_mailboxes(folder, server, users)
         configuration = folder / "dovecot.conf"
@@ -178,6 +181,9 @@ def _master(dovecot: Dovecot) -> str:
     )
 
 
+_COMPRESS = "protocol imap {\n  mail_plugins = zlib imap_zlib\n}\n"
+
+
 def _tokens(dovecot: Dovecot) -> str:
     """JSON Web Tokens (RFC 7519) that name a user, checked by Dovecot itself."""
     if not dovecot.token_key:
@@ -217,6 +223,7 @@ mail_max_userip_connections = 500
 {_trust(dovecot)}
 {_master(dovecot)}
 {_tokens(dovecot)}
+{_COMPRESS if dovecot.compresses else ""}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwd
