@@ -49,6 +49,7 @@ DESCRIPTORS_LOOK_TIME = 0.5  # between two counts while nobody is taken
 DESCRIPTORS_PER_CLIENT = 4  # a client, its back end, a splice's pipe: how soon it is counted again
 
 # --- TLS
+TLS_TICKET_KEY_TIME = 12 * 3600.0  # S-TLS-7: then sessions are resumed by new keys only
 TLS_HANDSHAKE_TIME = 10.0  # S-HTTP-24: from accept to the end of the handshake
 
 # --- authentication (S-AUTH)

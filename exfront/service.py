@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
@@ -361,15 +361,20 @@ def _header_gate(listener: ListenerSection, parts: Core, reactor: Any) -> MakeGa
 
 
 def _tls(listener: ListenerSection, settings: Settings) -> ServerCertificates | None:
-    files = _certificates(settings)
+    files = _certificates(listener, settings)
     if listener.tls == "none" or not files:
         return None
-    protocols = (b"http/1.1",) if listener.protocol == "http" else ()  # S-TLS-3
-    return ServerCertificates(files, protocols, listener.client_ca_file)
+    return ServerCertificates(files, _ALPN[listener.protocol], listener.client_ca_file)
 
 
-def _certificates(settings: Settings) -> tuple[CertificateFiles, ...]:
+# S-TLS-3: the names of IANA's registry; a client that offers none is served
+_ALPN: Mapping[str, tuple[bytes, ...]] = {"http": (b"http/1.1",), "imap4": (b"imap",), "pop3": (b"pop3",)}
+
+
+def _certificates(listener: ListenerSection, settings: Settings) -> tuple[CertificateFiles, ...]:
     tls = settings.tls
+    if listener.certificates:
+        return tuple(CertificateFiles(file) for file in listener.certificates)
     if tls.certificate is None:
         return ()
     more = (CertificateFiles(file) for file in tls.more_certificates)
@@ -378,7 +383,8 @@ def _certificates(settings: Settings) -> tuple[CertificateFiles, ...]:
 
 def _watching(settings: Settings, shown: Sequence[ServerCertificates], reactor: Any) -> Iterator[Background]:
     """Who takes renewed certificates into use, where there are any."""
-    files = [file for each in _certificates(settings) for file in (each.certificate, each.key) if file is not None]
+    pairs = dict.fromkeys(pair for listener in settings.listener for pair in _certificates(listener, settings))
+    files = [file for pair in pairs for file in (pair.certificate, pair.key) if file is not None]
 
     def load() -> None:
         for each in shown:

@@ -37,10 +37,12 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
     protocol, tls = (*here, "protocol"), (*here, "tls")
     if listener.protocol == "http" and listener.tls == "starttls":
         findings.error(tls, "HTTP has no STARTTLS", '"none", "implicit"', also=(protocol,))
-    if listener.tls != "none" and settings.tls.certificate is None:
+    if listener.tls != "none" and settings.tls.certificate is None and not listener.certificates:
         findings.error(tls, f"{quoted(listener.tls)} without a certificate", "[tls] certificate", also=_CERTIFICATE)
     if listener.protocol == "http" and not settings.virtual_site:
         findings.error(protocol, "http without a [[virtual_site]] serves nothing", also=(("virtual_site",),))
+    if listener.tls == "none" and listener.certificates:
+        findings.error((*here, "certificates"), "without TLS nobody sees them", '"starttls", "implicit"', also=(tls,))
     if listener.protocol == "auth_http" and listener.tls != "none":
         findings.error(tls, "nginx asks without TLS", '"none"', also=(protocol,))
     _balancers(listener, here, findings)

@@ -47,7 +47,7 @@ def check_files(settings: Settings, findings: Findings, now: datetime | None = N
 
 
 def check_certificates(settings: Settings, findings: Findings, now: datetime | None = None) -> None:
-    """The same for the certificates of [tls] alone: they are loaded again while exfront runs (S-TLS-5)."""
+    """The same for the certificates that listeners show alone: they are loaded again while exfront runs (S-TLS-5)."""
     _Files(findings).certificates(settings, now or datetime.now(UTC))
 
 
@@ -98,6 +98,9 @@ class _Files:
             self.findings.error(_KEY, "a key without a certificate", "[tls] certificate beside it")
         for index, file in enumerate(tls.more_certificates):
             self.certificate(file, None, now, ("tls", "more_certificates", index))
+        for number, listener in enumerate(settings.listener):
+            for index, file in enumerate(listener.certificates):
+                self.certificate(file, None, now, ("listener", number, "certificates", index))
 
     def certificate(self, file: Path, key_file: Path | None, now: datetime, where: KeyPath) -> None:
         content = self._content(file, where)

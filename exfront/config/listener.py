@@ -24,6 +24,7 @@ class ListenerSection:
     protocol: Literal["imap4", "pop3", "http", "auth_http"]
     address: HostPort
     tls: Literal["none", "starttls", "implicit"] = "none"
+    certificates: tuple[Path, ...] = ()  # in place of those of [tls], each with its key
     allow_plaintext: bool = False  # passwords without TLS
     name: str = ""
     proxy_protocol: tuple[Network, ...] = ()  # load balancers that say a PROXY header before all else

@@ -45,8 +45,9 @@ def server_options(
 
     `certificate` is a PEM file: the leaf first, then its chain; the private key stands in `key`, else in the same file.
     `protocols` are the ALPN names offered. With `client_ca_file` clients may show a certificate of one of the
-    authorities in it; a wrong one ends the handshake. Raises OSError and ValueError for files that do not hold what
-    they should.
+    authorities in it; a wrong one ends the handshake. Without it sessions are resumed by tickets, sealed with keys that
+    are the context's own (S-TLS-7); what a certificate proves is looked at each time. Raises OSError and ValueError for
+    files that do not hold what they should.
     """
     asked: dict[str, Any] = {}
     if client_ca_file is not None:
@@ -61,6 +62,7 @@ def server_options(
         extraCertChain=chain[1:],  # type: ignore[arg-type]
         raiseMinimumTo=TLSVersion.TLSv1_2,
         acceptableCiphers=_CIPHERS,
+        enableSessionTickets=client_ca_file is None,
         **asked,
     )
     if protocols:
@@ -69,8 +71,14 @@ def server_options(
 
 
 def _choose(known: tuple[bytes, ...], _: SSL.Connection, offered: list[bytes]) -> bytes:
-    """The first of ours that is offered; an empty name, which none is, ends the handshake (RFC 7301 section 3.2)."""
-    return next((name for name in known if name in offered), b"")
+    """The first of ours that is offered; without one the alert no_application_protocol (RFC 7301 section 3.2).
+
+    An exception here is what makes pyOpenSSL send that; the handshake then fails with it, as with OpenSSL's own.
+    """
+    for name in known:
+        if name in offered:
+            return name
+    raise SSL.Error([("SSL routines", "", "no application protocol")])
 
 
 class ClientTLS(Protocol):

@@ -1,4 +1,7 @@
-"""Loads certificates again when their files have changed, so that a renewed one needs no restart (S-TLS-5)."""
+"""Loads certificates again when their files have changed, so that a renewed one needs no restart (S-TLS-5).
+
+Each time the keys of session tickets are new ones, and so they are twice a day in any case (S-TLS-7).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from exfront import limits
 from exfront.config.limits import LimitsSection
 
 State = tuple[int, int, int]
@@ -27,10 +31,11 @@ class CertificateWatch:
     settings: LimitsSection
     _seen: list[State | None] = field(factory=list)
     _next: IDelayedCall | None = None
+    _renewed: float = 0.0  # when
 
     def start(self) -> None:
         """Watch from now on."""
-        self._seen = self._states()
+        self._seen, self._renewed = self._states(), self.clock.seconds()
         self._next = self.clock.callLater(self.settings.certificate_watch_time, self._look)
 
     def stop(self) -> None:
@@ -41,9 +46,9 @@ class CertificateWatch:
 
     def _look(self) -> None:
         self._next = self.clock.callLater(self.settings.certificate_watch_time, self._look)
-        states = self._states()
-        if states != self._seen:
-            self._seen = states
+        states, age = self._states(), self.clock.seconds() - self._renewed
+        if states != self._seen or age >= limits.TLS_TICKET_KEY_TIME:
+            self._seen, self._renewed = states, self.clock.seconds()
             self._renew()
 
     def _renew(self) -> None:

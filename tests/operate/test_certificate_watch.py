@@ -44,6 +44,15 @@ class WatchTests(SynchronousTestCase):
         self.clock.pump([30] * 3)
         self.assertEqual(self.loaded, 2)
 
+    def test_twice_a_day_in_any_case(self) -> None:
+        """S-TLS-7: for new keys of session tickets."""
+        self.clock.advance(12 * 3600 - 30)
+        self.assertEqual(self.loaded, 0)
+        self.clock.advance(30)
+        self.assertEqual(self.loaded, 1)
+        self.clock.pump([30] * 10)
+        self.assertEqual(self.loaded, 1)
+
     def test_a_bad_set_is_told_and_not_loaded(self) -> None:
         """S-TLS-5: the old ones stay; the next change is looked at again."""
         self.faults.append("tls.certificate: key values mismatch")
