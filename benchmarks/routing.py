@@ -54,10 +54,11 @@ def _world() -> World:
             name = f"cas{number}-{each}"
             servers.append(_server(name, _V2007, site, "client_access"))
             external = f"https://site{number}.fourthcoffee.com/owa" if number % 3 == 1 else ""
-            directories.append(VirtualDirectory(
-                name, "OWA", "owa", f"https://{name}.fourthcoffee.com/owa", external,
-                frozenset(("ntlm", "integrated")),
-            ))  # fmt: skip
+            directories += (
+                VirtualDirectory(name, kind, kind, f"https://{name}.fourthcoffee.com/{kind}", external,
+                                 frozenset(("ntlm", "integrated")))
+                for kind in ("OWA", "Mobile", "WebServices")
+            )  # fmt: skip
     servers += [_server("old", _V2003, "", "mailbox"), _server("plain", None, "")]
     servers += [_server(f"public{number}", _V2003, "", "mailbox") for number in range(8)]
     group = tuple(f"node{number}" for number in range(_COPIES))
@@ -106,6 +107,8 @@ _CASES: tuple[tuple[str, str, Protocol, str], ...] = (
     ("2007, own site, 4 CAS", "mailbox0", "http", "owa"),
     ("2007, link page", "mailbox1", "http", "owa"),
     ("2007, proxy, 4 CAS", "mailbox2", "http", "owa"),
+    ("2007, ActiveSync, proxy, 4 CAS", "mailbox2", "http", "activesync"),
+    ("2007, EWS, proxy, 4 CAS", "mailbox2", "http", "ews"),
     ("2007, IMAP4", "mailbox2", "imap4", ""),
     ("2013, 4 copies", "node0", "http", "owa"),
     ("2013, IMAP4, 4 copies", "node0", "imap4", ""),
