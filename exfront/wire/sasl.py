@@ -139,9 +139,9 @@ def read_plain(message: bytes) -> Credentials:
     return Credentials(parts[1], Secret(parts[2]), parts[0])
 
 
-_PAIRS = rb"(?:[A-Za-z]+=[^\0\x01]*\x01)*auth=[Bb]earer [!-~]+\x01(?:[A-Za-z]+=[^\0\x01]*\x01)*\x01"
-_XOAUTH2 = re.compile(rb"user=(?P<name>[^\0\x01]+)\x01auth=[Bb]earer [!-~]+\x01\x01")
-_OAUTHBEARER = re.compile(rb"[ny],a=(?P<name>(?:[^\0\x01,=]|=2C|=3D)+),\x01" + _PAIRS)  # no channel binding: no p=
+_BEARER = re.compile(rb"[Bb]earer [!-~]+")
+_GS2_HEADER = re.compile(rb"[ny],a=(?P<name>(?:[^\0,=]|=2C|=3D)+),")  # no channel binding: no p= (RFC 5801 section 4)
+_KEY = re.compile(rb"[A-Za-z]+")
 
 
 def read_xoauth2(message: bytes) -> Credentials:
@@ -149,10 +149,11 @@ def read_xoauth2(message: bytes) -> Credentials:
 
     Source: *OAuth 2.0 Mechanism* (Google, SASL XOAUTH2 Mechanism).
     """
-    found = _XOAUTH2.fullmatch(message)
-    if found is None:
+    first, pairs = _token_message(message)
+    key, _, name = first.partition(b"=")
+    if key != b"user" or not name or list(pairs) != [b"auth"]:
         raise BadSasl("not an XOAUTH2 message")
-    return Credentials(found["name"], Secret(message), b"", "XOAUTH2")
+    return Credentials(name, Secret(message), b"", "XOAUTH2")
 
 
 def read_oauthbearer(message: bytes) -> Credentials:
@@ -160,8 +161,21 @@ def read_oauthbearer(message: bytes) -> Credentials:
 
     The name may be missing there; here it says whose mailbox it is, so that it must be given.
     """
-    found = _OAUTHBEARER.fullmatch(message)
+    first, _ = _token_message(message)
+    found = _GS2_HEADER.fullmatch(first)
     if found is None:
         raise BadSasl("not an OAUTHBEARER message with a user")
     name = found["name"].replace(b"=2C", b",").replace(b"=3D", b"=")
     return Credentials(name, Secret(message), b"", "OAUTHBEARER")
+
+
+def _token_message(message: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """The first part, and the pairs behind it, each once and with its end; one is ``auth``, with a token."""
+    first, *parts = message.split(b"\x01")
+    if any(octet in message for octet in b"\0\r\n") or parts[-2:] != [b"", b""]:
+        raise BadSasl("not a message with a token")
+    pairs = [part.partition(b"=") for part in parts[:-2]]
+    found = {key: value for key, equals, value in pairs if equals and _KEY.fullmatch(key)}
+    if len(found) != len(pairs) or not _BEARER.fullmatch(found.get(b"auth", b"")):
+        raise BadSasl("not a message with a token")
+    return first, found

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Iterable
 from email import message_from_bytes
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.clients import run, write_private
+from tests.support.clients import copied_by_mutt, run, write_private
 from tests.support.mail_site import PUBLIC_NAME, shared
 from tests.support.population import Person
 
@@ -99,20 +98,11 @@ class MuttTests(_Case):
 
     def copied(self, url: str) -> dict[str, str]:
         """All mails of a folder, copied to a local one."""
-        (self.folder / "Mail").mkdir(exist_ok=True)  # or mutt asks for it, and takes the keys for the answer
-        local = self.folder / "copy"
-        keys = f"<tag-pattern>~A<enter><tag-prefix><copy-message>{local}<enter><exit>"
         protocol = url.partition(":")[0].rstrip("s")
-        settings = (
-            f"set {protocol}_user={self.user.name} {protocol}_pass={self.password} ssl_starttls=yes ssl_force_tls=yes"
-            f" certificate_file={self.authorities} mbox_type=Maildir confirmcreate=no confirmappend=no wait_key=no;"
-            f" push {shlex.quote(keys)}"
-        )
-        mutt = shlex.join(["mutt", "-n", "-F", "/dev/null", "-e", settings, "-f", url])
-        home = {"HOME": str(self.folder), "TERM": "vt100"}
-        result = run("script", "-qec", mutt, "/dev/null", environment=home)
+        login = {f"{protocol}_user": self.user.name, f"{protocol}_pass": self.password}
+        result, mails = copied_by_mutt(url, self.folder, self.site.authority.ca_file, **login)
         self.assertEqual(result.status, 0, result)
-        return digests(each.read_bytes() for each in files(local))
+        return digests(mails)
 
     def test_imaps(self) -> None:
         """S-TLS-1: every mail, whole."""
@@ -128,6 +118,33 @@ class MuttTests(_Case):
         """S-TLS-1: every mail, whole."""
         url = f"pops://{self.front.address}:{self.front.ports['pop3s']}/"
         self.assertEqual(self.copied(url), self.there())
+
+
+class FetchmailTests(_Case):
+    number = 66
+
+    def fetched(self, protocol: str, listener: str) -> dict[str, str]:
+        """Each mail goes into a file of its own."""
+        local = self.folder / "mail"
+        folders(local)
+        rc = write_private(self.folder / "fetchmailrc", [
+            f"poll {self.front.address} protocol {protocol} port {self.front.ports[listener]} auth password",
+            f'user "{self.user.name}" password "{self.password}" keep fetchall ssl sslcertck no rewrite',
+            f"sslcertfile {self.authorities} sslcommonname {PUBLIC_NAME}",
+            f'mda "cat > {local}/new/$$"',
+        ])  # fmt: skip
+        home = {"FETCHMAILHOME": str(self.folder), "HOME": str(self.folder)}
+        result = run("fetchmail", "--invisible", "-f", str(rc), "--pidfile", str(self.folder / "pid"), environment=home)
+        self.assertEqual(result.status, 0, result)
+        return digests(each.read_bytes() for each in files(local))
+
+    def test_imap(self) -> None:
+        """S-TLS-1: every mail, whole."""
+        self.assertEqual(self.fetched("IMAP", "imaps"), self.there())
+
+    def test_pop3(self) -> None:
+        """S-TLS-1: every mail, whole."""
+        self.assertEqual(self.fetched("POP3", "pop3s"), self.there())
 
 
 class OpensslTests(_Case):

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.authority import Authority
-from tests.support.clients import PATIENCE, Conversation, Result, first_mail, run, write_private
+from tests.support.clients import PATIENCE, Conversation, Result, copied_by_mutt, first_mail, run, write_private
 from tests.support.dovecot import Dovecot, Master
 from tests.support.exfront import ExFront
 from tests.support.mail_site import LIMITS, LISTENERS, PUBLIC_NAME, mail_user, shared
@@ -217,6 +217,20 @@ class TokenTests(_Case):
                 self.assertIn("This mail lies on chicago.", result.output)
         self.assertEqual(self.dovecot.logins(), [name] * 4)
         self.assertNotIn(token(name, KEY)[:30], front.server_log())
+
+    def test_mutt(self) -> None:
+        """S-MAIL-8: OAUTHBEARER in its own make."""
+        front = self.front()
+        wait_until(lambda: self.offered(front), "a probe that finds tokens")
+        folder = Path(temporary_folder("mutt"))
+        command = write_private(folder / "command", ["#!/bin/sh", f"echo {token(self.user.alias, KEY)}"])
+        command.chmod(0o700)
+        result, mails = copied_by_mutt(
+            f"imaps://{front.address}:{front.ports['imaps']}/INBOX", folder, self.site.authority.ca_file,
+            imap_user=self.user.alias, imap_authenticators="oauthbearer", imap_oauth_refresh_command=str(command),
+        )  # fmt: skip
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual([b"This mail lies on chicago." in mail for mail in mails], [True] * 3)
 
     def test_tokens_that_dovecot_refuses(self) -> None:
         """S-MAIL-14: a wrong password to the client, with the back end's own challenge; never an alarm."""

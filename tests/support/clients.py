@@ -6,6 +6,7 @@ import base64
 import http.client
 import imaplib
 import poplib
+import shlex
 import socket
 import ssl
 import subprocess
@@ -43,6 +44,24 @@ class Result:
     status: int
     output: str
     errors: str
+
+
+def copied_by_mutt(url: str, folder: Path, authorities: Path, **settings: str) -> tuple[Result, list[bytes]]:
+    """How mutt ended, and the mails of the folder at `url` as it has copied them; `settings` are its own."""
+    (folder / "Mail").mkdir(exist_ok=True)  # or mutt asks for it, and takes the keys for the answer
+    local = folder / "copy"
+    keys = f"<tag-pattern>~A<enter><tag-prefix><copy-message>{local}<enter><exit>"
+    every = {
+        "ssl_starttls": "yes", "ssl_force_tls": "yes", "certificate_file": str(authorities), "mbox_type": "Maildir",
+        "confirmcreate": "no", "confirmappend": "no", "wait_key": "no", **settings,
+    }  # fmt: skip
+    lines = [f"set {name}={shlex.quote(value)}" for name, value in every.items()]
+    mutt = shlex.join(
+        ["mutt", "-n", "-F", "/dev/null", "-e", "; ".join([*lines, f"push {shlex.quote(keys)}"]), "-f", url]
+    )
+    result = run("script", "-qec", mutt, "/dev/null", environment={"HOME": str(folder), "TERM": "vt100"})
+    mails = [each for part in ("new", "cur") if (local / part).is_dir() for each in (local / part).iterdir()]
+    return result, [each.read_bytes() for each in mails]
 
 
 def imap4_log_in(address: Address, person: Person) -> imaplib.IMAP4:

@@ -169,6 +169,11 @@ class ExchangeTests(SynchronousTestCase):
             b"n,a=u\x01" + bearer + b"\x01", b"n,a=u=v,\x01" + bearer + b"\x01", b"n,a=u,\x01" + bearer,
             b"n,a=u,\x01host=x\x01\x01", b"n,a=u\0v,\x01" + bearer + b"\x01", b"n,a=u,\x01" + bearer + b"\x01\x01",
             b"F,n,a=u,\x01" + bearer + b"\x01",
+            b"n,a=u,\x01" + bearer + bearer + b"\x01",
+            b"n,a=u,\x01host=a\r\nb\x01" + bearer + b"\x01",
+            b"n,a=u\nv,\x01" + bearer + b"\x01",
+            b"n,a=u,\x01" + bearer * 5000 + b"x",
+            b"n,a=u,\x01" + b"k=v\x01" * 15_000 + b"x",
         ):  # fmt: skip
             self.assertRaises(BadSasl, read_oauthbearer, message)
 
