@@ -38,7 +38,7 @@ from tests.support.clients import Page
 from tests.support.curl import curl
 from tests.support.exfront import ExFront
 from tests.support.mailbox_stage import FRONT_HOST, PUBLIC_NAME, SERVERS, MailboxStage
-from tests.support.process import temporary_folder
+from tests.support.process import temporary_folder, wait_until
 from tests.support.recording_server import RecordingServer
 from tests.support.rpc_back_end import RpcBackEnd
 from tests.support.rpc_client import RpcClient, RpcError
@@ -46,6 +46,10 @@ from tests.support.samba_data import DNS_DOMAIN, DOMAIN, Account, database_dn
 from tests.web.test_headers import UNTRUSTED
 
 _MOVED_FROM = database_dn(21)
+_XML = "Content-Type: text/xml; charset=utf-8"
+_ENVELOPE = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header/><s:Body><a>~</a></s:Body></s:Envelope>'
+)
 
 
 @cache
@@ -117,20 +121,30 @@ class NormalFlowTests(Case):
         """*Clients decide the URL*: OWA, EWS, ActiveSync, Autodiscover, MAPI over HTTP."""
         first, _, front = self.pair()
         for path in ("/owa/", "/EWS/Exchange.asmx", "/Microsoft-Server-ActiveSync?Cmd=Sync&DeviceId=1&DeviceType=x",
-                     "/Autodiscover/Autodiscover.xml", "/OAB/x/oab.xml"):  # fmt: skip
+                     "/Autodiscover/Autodiscover.xml", "/OAB/x/oab.xml",
+                     f"/mapi/emsmdb/?MailboxId={guid(IN_GROUP.name)}@{DNS_DOMAIN}"):  # fmt: skip
             page, line = self.asked(front, IN_GROUP, path)
             self.assertEqual((page.status, line["s-back-end"]), (200, FIRST), (path, first.incidents))
-        page = self.stage.ask(
-            front, IN_GROUP, "/EWS/Exchange.asmx", ("Content-Type: text/xml",), "--data", "x" * 100_000
-        )
-        self.assertEqual(page.status, 200)
-        self.assertEqual((first.seen[-1].body, first.incidents), (b"x" * 100_000, []))
+        envelope = _ENVELOPE.replace("~", "x" * 100_000)
+        page = self.stage.ask(front, IN_GROUP, "/EWS/Exchange.asmx", (_XML,), "--data", envelope)
+        self.assertEqual(page.status, 200, page.body)
+        self.assertEqual((first.seen[-1].body, first.incidents), (envelope.encode(), []))
 
     def test_a_redirection_of_the_server_names_the_public_site(self) -> None:
         """S-HTTP-31"""
         _, _, front = self.pair()
         page, _ = self.asked(front, IN_GROUP, "/owa/?moveto")
         self.assertEqual(page.headers["location"], f"https://{PUBLIC_NAME}/owa/elsewhere")
+
+    def test_probes_of_a_mailbox_server(self) -> None:
+        """The page of Exchange's own probes, and the self test of its back end: both without a log-on or a token."""
+        first = self.server(FIRST)
+        pages = {"owa": "/owa/exhealth.check", "ews": "/ews/healthcheck.htm"}
+        period = {"back_end_probe_period": 1.0, "drain_time": 2.0}
+        self.front({**first.section(FIRST), "probe": True, "probe_paths": pages}, limits=period)
+        wait_until(lambda: {each.target for each in first.seen} == set(pages.values()), "both probes")
+        self.assertEqual({(each.status, each.token, each.peer) for each in first.seen}, {(200, None, "")})
+        self.assertEqual(first.incidents, [])
 
     def test_by_a_secret(self) -> None:
         """S-AUTH-14: in place of the certificate."""
@@ -245,9 +259,9 @@ class InsteadTests(Case):
     def test_a_post_is_not_said_twice(self) -> None:
         first, second, front = self.pair()
         first.unmounted = True
-        page = self.stage.ask(front, IN_GROUP, "/EWS/Exchange.asmx", (), "--data", "x")
-        self.assertEqual((page.status, len(second.seen)), (503, 0))
-        self.assertEqual(self.stage.ask(front, IN_GROUP, "/EWS/Exchange.asmx", (), "--data", "x").status, 200)
+        for status in (503, 200):
+            page = self.stage.ask(front, IN_GROUP, "/EWS/Exchange.asmx", (_XML,), "--data", _ENVELOPE)
+            self.assertEqual(page.status, status, page.body)
         self.assertEqual((len(first.seen), len(second.seen)), (1, 1))
 
     def test_no_copy_is_active(self) -> None:
