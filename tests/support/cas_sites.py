@@ -54,7 +54,7 @@ def server_records(group: str, sites: str) -> Iterator[Record]:
             yield _server(name, group, f"{name.lower()}.{DNS_DOMAIN}", more)
         yield from _store(site.mailbox_server, group)
         for name in site.client_access:
-            yield from _directories(name, site, group)
+            yield from directory_records(name, site, group)
     yield _server(BACK_END_2003, group, BACK_END_2003_HOST, _V2003)
     yield from _store(BACK_END_2003, group, public=True)
 
@@ -101,7 +101,8 @@ _APPLICATIONS = (
 )
 
 
-def _directories(server: str, site: CasSite, group: str) -> Iterator[Record]:
+def directory_records(server: str, site: CasSite, group: str) -> Iterator[Record]:
+    """What a Client Access server of `site` publishes, below its object in `group`."""
     protocols = f"CN=Protocols,{_server_dn(server, group)}"
     for dn in (protocols, f"CN=HTTP,{protocols}"):
         yield dn, {"objectClass": ["container"]}

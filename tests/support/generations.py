@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from tests.support import cas_sites
-from tests.support.cas_sites import BACK_END_2003, LINKED, OWN, PROXIED
+from tests.support.cas_sites import BACK_END_2003, OWN, PROXIED, CasSite, directory_records
 from tests.support.samba_data import DNS_DOMAIN, NEW_GROUP, SITES, Account, Record, database_dn, store_dn_in
 
 USERS = 50  # of each group
@@ -72,14 +72,7 @@ def organisation_records(group: str, sites: str) -> Iterator[Record]:
     yield link, {"objectClass": ["siteLink"], "siteList": [own, site], "cost": ["20"]}
     yield _server(MAILBOX_2010, group, {**_V2010, "msExchCurrentServerRoles": ["2"], "msExchServerSite": [site]})
     yield _server(CAS_2010, group, {**_V2010, "msExchCurrentServerRoles": ["4"], "msExchServerSite": [site]})
-    yield from _owa(CAS_2010, group)
-    for server, kind, path, external in (
-        *((server, kind, path, "") for server in (PROXIED_CAS, CAS_2010)
-          for kind, path in (("Mobile", "Microsoft-Server-ActiveSync"), ("WebServices", "EWS/Exchange.asmx"))),
-        (LINKED.client_access[0], "Mobile", "Microsoft-Server-ActiveSync",
-         f"https://texas.{DNS_DOMAIN}/Microsoft-Server-ActiveSync"),
-    ):  # fmt: skip
-        yield _directory(server, group, kind, path, external)
+    yield from directory_records(CAS_2010, CasSite(SITE_2010, MAILBOX_2010, (CAS_2010,)), group)
     for name in PAIR_2013:
         yield _server(name, group, {**_V2013, "msExchCurrentServerRoles": ["16439"], "msExchServerSite": [own]})
     yield _database(_DATABASE_2010, MAILBOX_2010, group)
@@ -109,21 +102,3 @@ def _server(name: str, group: str, more: Mapping[str, Sequence[str]]) -> Record:
 def _database(number: int, server: str, group: str) -> Record:
     owner = [_dn(server, group)]
     return _database_dn(number, group), {"objectClass": ["msExchPrivateMDB"], "msExchOwningServer": owner}
-
-
-def _owa(server: str, group: str) -> Iterator[Record]:
-    """InternalURL alone, with Integrated authentication: a site that is proxied to."""
-    protocols = f"CN=Protocols,{_dn(server, group)}"
-    for dn in (protocols, f"CN=HTTP,{protocols}"):
-        yield dn, {"objectClass": ["container"]}
-    yield _directory(server, group, "OWA", "owa")
-
-
-def _directory(server: str, group: str, kind: str, path: str, external: str = "") -> Record:
-    name = path.partition("/")[0]
-    return f"CN={name} (Default Web Site),CN=HTTP,CN=Protocols,{_dn(server, group)}", {
-        "objectClass": [f"msExch{kind}VirtualDirectory"],
-        "msExchInternalHostName": [f"https://{host(server)}/{path}"],
-        "msExchInternalAuthenticationMethods": [cas_sites.INTEGRATED],
-        **({"msExchExternalHostName": [external]} if external else {}),
-    }
