@@ -24,9 +24,9 @@ class ListenerSection:
     protocol: Literal["imap4", "pop3", "http", "auth_http"]
     address: HostPort
     tls: Literal["none", "starttls", "implicit"] = "none"
-    certificates: tuple[Path, ...] = ()  # in place of those of [tls], each with its key
     allow_plaintext: bool = False  # passwords without TLS
     name: str = ""
+    certificates: tuple[Path, ...] = ()  # in place of those of [tls], each with its key
     proxy_protocol: tuple[Network, ...] = ()  # load balancers that say a PROXY header before all else
     trusted_proxies: tuple[Network, ...] = ()  # who may tell the client's address
     strict_hosts: bool = False  # http: refuse host names that no site lists

@@ -19,7 +19,7 @@ from exfront.config.read import read_settings
 from tests.support.configuration import DIRECTORY, FOLDER, LISTENER, SITE, SMALLEST, errors, read
 
 _LISTENER_KEYS = (
-    "protocol, address, tls, certificates, allow_plaintext, name, proxy_protocol, trusted_proxies, strict_hosts, "
+    "protocol, address, tls, allow_plaintext, name, certificates, proxy_protocol, trusted_proxies, strict_hosts, "
     "askers, key_file, proxy_peers, client_ca_file"
 )
 
