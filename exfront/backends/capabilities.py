@@ -6,10 +6,10 @@ A server's list after login counts; as long as nobody has logged on there, the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from exfront import limits
 from exfront.topology import Protocol, Topology
@@ -54,6 +54,7 @@ class Shared:
 
 
 NOTHING_SHARED = Shared()
+_NOTHING = Learned()
 
 
 def common(learned: Iterable[Learned | None]) -> Shared:
@@ -91,8 +92,8 @@ class Capabilities:
         server: str,
         protocol: Protocol,
         *,
-        before: Iterable[bytes] | None = None,
-        after: Iterable[bytes] | None = None,
+        before: Sequence[bytes] | None = None,
+        after: Sequence[bytes] | None = None,
         mechanisms: frozenset[bytes] | None = None,
     ) -> None:
         """Note what the server has said of itself now; what is None was not said, and stays as it was."""
@@ -101,13 +102,9 @@ class Capabilities:
         if key not in self._seen:
             self._seen.add(key)
             self._shared.pop(protocol, None)
-        known = new = self._learned.get(key, Learned())
-        if before is not None:
-            new = evolve(new, before=_cut(before))
-        if after is not None:
-            new = evolve(new, after=_cut(after))
-        if mechanisms is not None:
-            new = evolve(new, mechanisms=mechanisms)
+        known = self._learned.get(key, _NOTHING)
+        mechanisms = known.mechanisms if mechanisms is None else mechanisms
+        new = Learned(_news(known.before, before), _news(known.after, after), mechanisms)
         if new != known:
             self._learned[key] = new
             self._shared.pop(protocol, None)
@@ -153,6 +150,11 @@ def _back_ends(topology: Topology, protocol: MailProtocol) -> set[str]:
         if server.service(protocol) is not None and (server.listed or has_any):
             found.add(server.name.lower())
     return found
+
+
+def _news(known: tuple[bytes, ...] | None, said: Sequence[bytes] | None) -> tuple[bytes, ...] | None:
+    """What is known from now on; mostly the same was said again."""
+    return known if said is None or said == known else _cut(said)
 
 
 def _cut(names: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -139,6 +139,8 @@ class GreetingTests(Imap4Tests):
             (b"a AUTHENTICATE CRAM-MD5\r\n", b"a NO This mechanism is not offered.\r\n"),
             (b'a AUTHENTICATE PLAIN "x"\r\n', b"a BAD AUTHENTICATE takes a mechanism, and perhaps a response.\r\n"),
             (b"a SELECT INBOX\r\n", b"a " + NOT_HERE),
+            (b"a ENABLE UTF8=ACCEPT\r\n", b"a " + NOT_HERE),
+            (b"a COMPRESS DEFLATE\r\n", b"a " + NOT_HERE),
             (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", b"PROXY " + NOT_HERE),
             (b"+ NOOP\r\n", b"* BAD The tag is missing or not valid.\r\n"),
         ):
