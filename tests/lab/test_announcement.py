@@ -12,7 +12,7 @@ from exfront.config.listener import ListenerSection
 from exfront.lab.announcement import commands
 
 AUTHORITY = Path("/tmp/a b/lab-ca.pem")
-IMAP = ListenerSection("imap4", HostPort("127.0.0.1", 1), "starttls", True)
+IMAP = ListenerSection("imap4", HostPort("127.0.0.1", 1), "starttls", allow_plaintext=True)
 IMAPS = ListenerSection("imap4", HostPort("127.0.0.1", 2), "implicit")
 HTTPS = ListenerSection("http", HostPort("::1", 3), "implicit")
 

@@ -33,7 +33,12 @@ class MailConnection:
         address = HostPort("0.0.0.0", 143)
         proxies = tuple(map(read_network, trusted))
         listener = ListenerSection(
-            kind.protocol, address, mode, plaintext, client_ca_file=authorities, trusted_proxies=proxies
+            kind.protocol,
+            address,
+            mode,
+            allow_plaintext=plaintext,
+            client_ca_file=authorities,
+            trusted_proxies=proxies,
         )
         self.session = self.world.admit(kind.protocol, secure=mode == "implicit")
         tls: Any = object()  # only passed on to startTLS
