@@ -94,8 +94,8 @@ class Conversation:
         tls: Literal["implicit", "none"] = "implicit" if self.secure else "none"
         proxies = tuple(map(read_network, self.trusted_proxies))
         listener = ListenerSection(
-            "http", address, tls, self.allow_plaintext, trusted_proxies=proxies, strict_hosts=self.strict_hosts,
-            proxy_peers=self.proxy_peers,
+            "http", address, tls, allow_plaintext=self.allow_plaintext, trusted_proxies=proxies,
+            strict_hosts=self.strict_hosts, proxy_peers=self.proxy_peers,
         )  # fmt: skip
         settings = Settings(
             DirectorySection((), "dc=fourthcoffee,dc=com"),
