@@ -24,7 +24,7 @@ from tests.support.exfront import ExFront
 from tests.support.phone import Phone
 from tests.support.process import wait_until
 from tests.support.samba import shared_site
-from tests.support.samba_data import LINKED_SITE
+from tests.support.samba_data import EMPTY_SITE, LINKED_SITE, NOT_INTEGRATED_SITE
 
 _VERSION = Version(build=Build(14, 3))  # 2010
 _FIRST = "127.0.0.43"
@@ -229,6 +229,25 @@ class EwsTests(_Case):
                 shown = subprocess.run(argv, input=body, capture_output=True, check=False, timeout=30).stdout
                 self.assertEqual(shown, status, body[:100])
         self.assertEqual((cas.seen, len(self.stage.ews.asked)), ([], before))
+
+    def test_sites_that_the_directory_has_half(self) -> None:
+        """S-ROUTE-11: Ohio without Integrated authentication, Utah without a Client Access server."""
+        first = self.run_first(self.stage.second.at("https"))
+        cases = (
+            (NOT_INTEGRATED_SITE, (401, "XF-NO-NTLM"), "XF-CAS-CONFIG"),
+            (EMPTY_SITE, (503, "XF-CAS-DOWN"), "XF-CAS-DOWN"),
+        )
+        for number, (person, phone, ews_reason) in enumerate(cases):
+            said = basic(person.principal, person.secret)
+            statuses = [
+                self.stage.ask(first, "OPTIONS", PHONES, headers=said).status,
+                self.stage.ask(first, "POST", _EWS, _ENVELOPE % b"", headers={**said, **_XML}).status,
+            ]
+            self.assertEqual(statuses, [phone[0], 503], person)
+            lines = first.lines_since(2 * number, 2)
+            self.assertEqual([line["x-reason"] for line in lines], [phone[1], ews_reason])
+        self.assertIn("?Log=PrxTo:dayton.fourthcoffee.com_Error:NTLM+not+on+the+destination+CAS_",
+                      first.access_lines()[0]["cs-uri"])  # fmt: skip
 
     def test_two_that_point_at_each_other(self) -> None:
         """S-ROUTE-5: 508 at once, for EWS as for ActiveSync; each takes the other one's site for the mailbox's."""

@@ -147,7 +147,7 @@ class ProxyTests(ActiveSyncCase):
         self.assertEqual(self.sent(), first)
 
     def test_default_eas_and_no_other_path(self) -> None:
-        """S-HTTP-22: what phones ask for; nothing of a client gets into the path."""
+        """S-ROUTE-2, S-HTTP-22: what phones ask for; nothing of a client gets into the path."""
         for path in (b"/Default.EAS", b"/"):
             self.assertTrue(self.talk.relayed(ALICE, line=b"OPTIONS " + _PATH + path).startswith(b"OPTIONS " + _INNER))
             self.talk = self.connect()
