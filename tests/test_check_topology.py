@@ -7,13 +7,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
 from exfront.check.topology import contradictions
-from exfront.topology import Server, ServerVersion, Topology
+from exfront.facts import Policy, World
+from exfront.topology import Database, Server, ServerVersion, Service, Topology
 from tests.routing.organisation import OWN, topology
 
 
 class ContradictionTests(SynchronousTestCase):
-    def said(self, known: Topology, site: str = OWN) -> list[str]:
-        rows = contradictions(known, site)
+    def said(self, known: Topology, site: str = OWN, **policy: object) -> list[str]:
+        rows = contradictions(World(known, Policy(**{"proves": True, **policy}), site=site))  # type: ignore[arg-type]
         self.assertEqual({row.state for row in rows} - {"warning"}, set())
         self.assertTrue(all(row.advice for row in rows))
         return [row.found for row in rows]
@@ -41,6 +42,24 @@ class ContradictionTests(SynchronousTestCase):
         self.assertEqual(
             self.said(evolve(known, virtual_directories=less)), ["Client Access servers without /owa: dallas-cas10"]
         )
+
+    def test_mailbox_servers_of_2013(self) -> None:
+        known = topology()
+        told = "ames-mbx13, chicago-mbx13, dallas-mbx13"
+        for where, policy, words in (
+            (known, {"proves": False},
+             [f"HTTP of Exchange 2013 needs a token, and nothing proves that we may say it: {told}"]),
+            (self.changed("ames-mbx13", http=Service(80)), {},
+             ["HTTP of Exchange 2013 is not asked in the clear: ames-mbx13"]),
+            (self.changed("ames-mbx13", http=Service(80), next_hop=("basic",)), {}, []),
+            (self.changed("ames-mbx13", http=None), {}, []),
+            (evolve(known, databases=(Database("cn=1", "One", "gone"), Database("cn=2", "Two", "", copies=("gone",)))),
+             {}, ["databases on servers that nobody knows: One, Two"]),
+            (evolve(known, databases=(Database("cn=1", "One", "gone", copies=("ames-mbx13",)),)), {}, []),
+            (known, {"active_servers": {"dag1": "gone", "dag2": "AMES-mbx13"}},
+             ["[exchange] active_servers that nobody knows: gone"]),
+        ):  # fmt: skip
+            self.assertEqual(self.said(where, **policy), words, (policy, words))
 
     def test_an_own_site_that_is_not_known_where_there_are_several(self) -> None:
         self.assertEqual(self.said(topology(), ""), ["3 sites have Exchange 2007 or 2010, ours is not known"])

@@ -84,7 +84,7 @@ class Checks:
         counts = f"{len(read.servers)} servers, {len(read.databases)} databases, {len(read.sites)} sites"
         row = Row("ok", "topology", f"{read.organisation or 'no Exchange organisation'}: {counts}")
         world = self.world()
-        return [row, *contradictions(world.topology, world.site)]
+        return [row, *contradictions(world)]
 
     def _directories(self, until: float) -> list[tuple[str, Coroutine[Any, Any, Rows]]]:
         users = UserCheck(self.settings, self.schema, self.world, self.reactor)

@@ -11,6 +11,8 @@ from exfront.steps import Steps
 from exfront.web.route import Case, Route
 
 UNAVAILABLE = 503
+_FIRST_FINAL = 200
+_MAJOR = 15
 
 
 @define(eq=False)
@@ -45,14 +47,19 @@ class Failover:
 
     def answered(self, route: Route, status: int) -> None:
         """A server has answered: the active copy is there, if another one was to have it."""
-        if self._failed and status != UNAVAILABLE:
+        if self._failed and _FIRST_FINAL <= status != UNAVAILABLE:
             self.remember(route, route.relay)
 
     def remember(self, route: Route, relay: Relay) -> None:
         """The next who want this database go by `relay`."""
         mailbox = route.case.mailbox
-        if relay.token and mailbox is not None and mailbox.database and not self._relocated:
+        if of_2013(relay) and mailbox is not None and mailbox.database and not self._relocated:
             self.steps.back_ends.copies.found(mailbox.database, relay.server.name)
 
     def _may_go_on(self) -> bool:
         return len(self._failed) <= limits.OTHER_SERVERS
+
+
+def of_2013(relay: Relay) -> bool:
+    """Whether a server has mailboxes itself, and perhaps not the active copy of a database: its 503 may mean that."""
+    return relay.server.version is not None and relay.server.version.major >= _MAJOR

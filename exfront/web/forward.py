@@ -35,7 +35,7 @@ from exfront.web.cas_cookies import CasSession
 from exfront.web.cas_dialects import EWS
 from exfront.web.cas_proxy import NEED_IDENTITY, log_on_refused
 from exfront.web.context import ClientContext
-from exfront.web.failover import UNAVAILABLE, Failover
+from exfront.web.failover import UNAVAILABLE, Failover, of_2013
 from exfront.web.form_sessions import FormUse
 from exfront.web.gathered import gather
 from exfront.web.proxy import Exchange
@@ -357,7 +357,7 @@ class Forward:
         """Whether a back end that lets a proven user not in may have the mailbox no more (S-ROUTE-10)."""
         route = self.route
         if head.status == UNAVAILABLE:
-            return route.relay.token and self._not_here()
+            return of_2013(route.relay) and self._not_here()
         if route.relay.proxy_url or head.status != _UNAUTHORIZED:
             return self._asked_who(head)
         if route.case.identity.account is None:

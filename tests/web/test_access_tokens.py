@@ -152,7 +152,7 @@ class SaidTests(TokenCase):
     def test_more_groups_than_a_token_holds(self) -> None:
         self.small.groups = [f"S-1-5-21-1-2-3-{rid}" for rid in range(limits.CONTEXT_GROUPS)]
         answer = read(self.talk.send(request(b"GET /owa/", ALICE)))
-        self.assertEqual((answer.status, self.servers()), (503, []))
+        self.assertEqual((answer.status, self.servers()), (503, []), answer.body)
 
     def test_over_plain_http_nothing_is_said(self) -> None:
         """S-ROUTE-8: the decision itself refuses it."""
@@ -227,6 +227,29 @@ class InsteadTests(TokenCase):
         (record,) = self.talk.records
         self.assertEqual((record.back_end, record.back_end_status, record.detail), ("waco", "200", "another copy"))
         self.assertEqual(self.small.back_ends.copies.find(_ONE), "waco")
+
+    def test_503_where_the_password_is_sent(self) -> None:
+        """The same, without tokens."""
+        servers = tuple(node(name, listed=True, next_hop=("basic",)) for name in ("houston", "austin"))
+        self.decide("houston", "austin", servers=servers)
+        self.talk.relayed(ALICE, line=b"GET /owa/")
+        self.assertEqual(self.talk.answer(_NOT_HERE), b"")
+        self.assertIn(basic("alice").strip(), fields_of(self.talk.back_end(1).take()))
+        self.assertEqual(self.talk.answer(OK, 1), OK)
+        self.assertEqual((self.servers(), self.small.back_ends.copies.find(_ONE)), (["houston", "austin"], "austin"))
+
+    def test_one_that_wants_a_token_after_one_that_does_not(self) -> None:
+        servers = (node("houston", listed=True, next_hop=("basic",)), node("austin", listed=True))
+        self.decide("houston", "austin", servers=servers)
+        self.small.dialer.dead.add("houston")
+        self.talk.send(request(b"GET /owa/", ALICE))
+        self.assertEqual(self.token(self.talk.back_end(1).take()).sid, _SID)
+
+    def test_an_interim_answer_says_nothing_yet(self) -> None:
+        self.small.dialer.dead.add("houston")
+        self.talk.relayed(ALICE, line=b"GET /owa/", number=1)
+        self.talk.answer(b"HTTP/1.1 103 Early Hints\r\n\r\n", 1)
+        self.assertEqual(self.small.back_ends.copies.find(_ONE), "")
 
     def test_503_of_all(self) -> None:
         """The last answer stands, and nothing is remembered."""
