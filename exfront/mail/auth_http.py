@@ -9,6 +9,7 @@ from secrets import SystemRandom
 from typing import Any
 
 from attrs import evolve, frozen
+from cryptography import x509
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -16,12 +17,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from exfront import limits
-from exfront.auth.next_hop import login_name
+from exfront.auth.client_certificate import read_certificate
 from exfront.config.kinds import within
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.decision import Relay, SessionRecord
 from exfront.facts import Facts, Identity
+from exfront.mail.entry import credentials_for
+from exfront.mail.log_on import check_acts_for
 from exfront.mail.protocol import Fault
 from exfront.mail.timers import Timers
 from exfront.names import decode
@@ -30,6 +33,7 @@ from exfront.reasons import (
     AUTH_METHOD_NOT_SERVED,
     BACK_END_OUT,
     BAD_INPUT,
+    CERTIFICATE_UNKNOWN,
     CLIENT_GONE,
     CLIENT_TIMEOUT,
     DRAINING,
@@ -74,13 +78,25 @@ class Answers:
         if not (question.secure or self.listener.allow_plaintext):
             raise Refused(PRIVACY_REQUIRED)
         steps = self.steps
-        identity = await steps.authenticate(record, question.name, question.secret)
+        identity = await self._identify(record, question)
         mailbox = await steps.locate(record, identity, identity.names_mailbox)
         facts = Facts(question.protocol, identity, mailbox, explicit_logon=bool(identity.names_mailbox))
         relay = steps.route_mail(record, facts)
         self._check_reachable(relay, question)
         address = await steps.dialer.address_of(relay)
         return _granted(address, relay, identity, question)
+
+    async def _identify(self, record: SessionRecord, question: Question) -> Identity:
+        if not question.certificate:
+            return await self.steps.authenticate(record, question.name, question.secret)
+        try:
+            shown = x509.load_pem_x509_certificate(question.certificate)
+        except ValueError:
+            raise Refused(CERTIFICATE_UNKNOWN, "not a certificate") from None
+        owner = read_certificate(shown, self.steps.portal.rules)
+        identity = await self.steps.trust(record, owner.name, owner.keys)
+        await check_acts_for(self.steps, identity, question.name)
+        return identity
 
     def wait(self, refused: Refused, question: Question) -> int:
         """Seconds that nginx holds the refusal back, and lets its client try again then; 0: it closes the connection.
@@ -107,11 +123,16 @@ class Answers:
 
 
 def _granted(address: str, relay: Relay, identity: Identity, question: Question) -> bytes:
-    name = login_name(identity, relay.login_as)
+    """With other credentials than the client's where the server wants them (``login_as``, ``master_user``)."""
+    shown = credentials_for(relay, identity)
+    if shown.acts_for:
+        raise Refused(NOT_FOR_NGINX, f"server={relay.server.name} nginx says no authorization identity there")
+    name = None if shown.name == question.name else shown.name
+    secret = None if shown.secret == question.secret else shown.secret
     try:
-        return auth_http.granted(address, relay.service.port, None if name == question.name else name)
+        return auth_http.granted(address, relay.service.port, name, secret)
     except ValueError as why:
-        raise Refused(NOT_FOR_NGINX, f"server={relay.server.name} login name: {why}") from None
+        raise Refused(NOT_FOR_NGINX, f"server={relay.server.name} name or password: {why}") from None
 
 
 class AuthHttpProtocol(Protocol):

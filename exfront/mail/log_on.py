@@ -71,7 +71,7 @@ class Way:
     async def _take(self, record: SessionRecord, ask: Authenticate, certificate: ClientCertificate | None) -> Entered:
         steps = self.steps
         identity = await self._identify(record, ask, certificate)
-        await self._check_acts_for(identity, ask.acts_for)
+        await check_acts_for(self.steps, identity, ask.acts_for)
         if not identity.token:
             steps.sessions.seat(record)
         mailbox = await steps.locate(record, identity, identity.names_mailbox)
@@ -211,17 +211,16 @@ class Way:
         )
         return Entered(back_end, welcome)
 
-    async def _check_acts_for(self, identity: Identity, acts_for: bytes) -> None:
-        """S-MAIL-8: the authorization identity is empty or, however it is spelt, the same account."""
-        if not acts_for or acts_for == identity.typed:
-            return
-        try:
-            login = parse_login(decode(acts_for), self.steps.portal.rules)
-        except BadName as why:
-            raise Refused(AUTHORIZATION_FAILED, str(why)) from None
-        account = await self.steps.directory.find(login.keys, None)
-        same = (
-            account is not None and identity.account is not None and account.account_id == identity.account.account_id
-        )
-        if not same or login.mailbox_keys not in ((), identity.names_mailbox):
-            raise Refused(AUTHORIZATION_FAILED)
+
+async def check_acts_for(steps: Steps, identity: Identity, acts_for: bytes) -> None:
+    """S-MAIL-8: the authorization identity is empty or, however it is spelt, the same account. Raises `Refused`."""
+    if not acts_for or acts_for == identity.typed:
+        return
+    try:
+        login = parse_login(decode(acts_for), steps.portal.rules)
+    except BadName as why:
+        raise Refused(AUTHORIZATION_FAILED, str(why)) from None
+    account = await steps.directory.find(login.keys, None)
+    same = account is not None and identity.account is not None and account.account_id == identity.account.account_id
+    if not same or login.mailbox_keys not in ((), identity.names_mailbox):
+        raise Refused(AUTHORIZATION_FAILED)

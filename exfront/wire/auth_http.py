@@ -22,7 +22,7 @@ KEY_FIELD = b"X-Auth-Key"
 
 _PROTOCOLS: dict[bytes, Answerable] = {b"imap": "imap4", b"pop3": "pop3"}
 _PASSWORD_METHODS = frozenset((b"plain", b"login"))
-_OTHER_METHODS = frozenset((b"apop", b"cram-md5", b"external", b"none"))
+_OTHER_METHODS = frozenset((b"apop", b"cram-md5", b"none"))
 _ESCAPED = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*+", re.DOTALL)
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NUMBER = re.compile(rb"[0-9]{1,9}")
@@ -40,7 +40,8 @@ class NotServed(Exception):  # noqa: N818 - the same
 class Question:
     """A mail client wants to log on. `client` is its IP address; `secure` whether it speaks TLS with nginx.
 
-    `attempt` counts its tries on one connection, from 1.
+    `attempt` counts its tries on one connection, from 1. Where SASL EXTERNAL was said, `certificate` is what nginx has
+    verified, in PEM, `name` the authorization identity, and there is no secret.
     """
 
     protocol: Answerable
@@ -49,6 +50,7 @@ class Question:
     client: str
     secure: bool
     attempt: int = 1
+    certificate: bytes = b""
 
 
 def read(headers: Headers) -> Question:
@@ -61,14 +63,15 @@ def read(headers: Headers) -> Question:
     method = _one(headers, b"Auth-Method").lower()
     if method in _OTHER_METHODS:
         raise NotServed(f"method {method.decode('ascii')}")
-    if method not in _PASSWORD_METHODS:
+    if method != b"external" and method not in _PASSWORD_METHODS:
         raise BadQuestion("no Auth-Method that nginx knows")
     name, password = (_unescaped(_one(headers, field)) for field in (b"Auth-User", b"Auth-Pass"))
     attempt = _one(headers, b"Auth-Login-Attempt", b"1")
     if not _NUMBER.fullmatch(attempt):
         raise BadQuestion("Auth-Login-Attempt is no number")
     secure = _one(headers, b"Auth-SSL", b"off") == b"on"
-    return Question(_PROTOCOLS[protocol], name, Secret(password), _client(headers), secure, int(attempt))
+    shown = _certificate(headers) if method == b"external" else b""
+    return Question(_PROTOCOLS[protocol], name, Secret(password), _client(headers), secure, int(attempt), shown)
 
 
 def granted(address: str, port: int, name: bytes | None = None, secret: Secret | None = None) -> bytes:
@@ -129,6 +132,16 @@ def _client(headers: Headers) -> str:
     except ValueError:
         raise BadQuestion("Client-IP is no address") from None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _certificate(headers: Headers) -> bytes:
+    """Whoever asks is believed that it has verified it (``ssl_verify_client``)."""
+    if _one(headers, b"Auth-SSL-Verify", b"NONE") != b"SUCCESS":
+        raise NotServed("method external without a verified certificate")
+    certificate = _one(headers, b"Auth-SSL-Cert", b"")
+    if not certificate:
+        raise NotServed("method external without auth_http_pass_client_cert")
+    return _unescaped(certificate)
 
 
 def _as_it_is(value: bytes) -> bytes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.error import ConnectionDone
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -36,10 +39,11 @@ from exfront.reasons import (
     Refused,
 )
 from exfront.secret import Secret
-from exfront.topology import Service
+from exfront.topology import Master, Service
+from tests.support.authority import Authority
 from tests.support.steps import SmallWorld, server
 from tests.support.transport import MemoryTransport
-from tests.wire.test_auth_http import fields
+from tests.wire.test_auth_http import escaped, fields
 
 ASKERS = (ipaddress.ip_network("192.0.2.7/32"),)
 WRONG = b"Auth-Status: [AUTHENTICATIONFAILED] The user name or password is not correct. (XF-AUTH-FAIL)\r\n"
@@ -96,6 +100,36 @@ class AuthHttpTests(SynchronousTestCase):
         world = SmallWorld(servers=(server("chicago", login_as="address"), server("dallas")))
         answer = Asked(world).ask(request(Auth_Protocol=b"pop3"))
         self.assertIn(b"Auth-Port: 110\r\nAuth-User: alice@fourthcoffee.com\r\n", answer)
+
+    def test_a_server_with_a_master(self) -> None:
+        """S-MAIL-7: nginx logs on there with what the server's section says, if that can be said in one name."""
+        master = Master("exfront", Secret(b"m4ster"), "*")
+        answer = Asked(SmallWorld(servers=(server("chicago", master=master),))).ask(request())
+        self.assertIn(b"Auth-User: alice*exfront\r\nAuth-Pass: m4ster\r\n", answer)
+        world = SmallWorld(servers=(server("chicago", master=evolve(master, separator="")),))
+        self.assertIn(b"[UNAVAILABLE]", Asked(world).ask(request()))
+        self.assertEqual(world.records.all[-1].reason, NOT_FOR_NGINX)
+
+    def certified(self, world: SmallWorld, **changes: bytes) -> bytes:
+        """The answer to SASL EXTERNAL with alice's certificate."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        octets = Authority(folder).issue_client("alice", upn="alice@fourthcoffee.com").read_bytes()
+        pem = x509.load_pem_x509_certificates(octets)[0].public_bytes(Encoding.PEM)
+        asked: dict[str, Any] = {"Auth_Method": b"external", "Auth_User": b"", "Auth_Pass": b"",
+                                 "Auth_SSL_Verify": b"SUCCESS", "Auth_SSL_Cert": escaped(pem), **changes}  # fmt: skip
+        return Asked(world).ask(request(**asked), FLOOR)
+
+    def test_a_certificate(self) -> None:
+        """S-MAIL-8, S-ROUTE-3: its owner's mailbox, for nobody else, and only at servers that need no password."""
+        master = Master("exfront", Secret(b"m4ster"), "*")
+        world = SmallWorld(servers=(server("chicago", master=master, login_as="account"), server("dallas")))
+        self.assertIn(b"Auth-User: alice*exfront\r\nAuth-Pass: m4ster\r\n", self.certified(world))
+        self.assertIn(b"Auth-User: alice*exfront\r\n", self.certified(world, Auth_User=b"alice@fourthcoffee.com"))
+        self.assertIn(b"[AUTHORIZATIONFAILED]", self.certified(world, Auth_User=b"bob"))
+        self.assertIn(b"XF-CERT-UNKNOWN", self.certified(world, Auth_SSL_Cert=b"MII"))
+        self.assertNotIn(b"Auth-Server", self.certified(SmallWorld()))
+        self.assertIn(b"XF-METHOD", self.certified(world, Auth_SSL_Verify=b"NONE"))
 
     def test_wrong_credentials(self) -> None:
         """S-AUTH-6, S-AUTH-1, S-MAIL-14: all alike, none before the floor, and nginx waits as well."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.clients import PATIENCE, Conversation, first_mail, imap4_log_in, pop3_log_in
+from tests.support.clients import PATIENCE, Conversation, first_mail, imap4_log_in, pop3_log_in, write_private
+from tests.support.dovecot import Dovecot, Master
 from tests.support.exfront import UNGUARDED, ExFront
-from tests.support.mail_site import MailSite, shared
+from tests.support.mail_site import MailSite, mail_user, shared
 from tests.support.nginx_mail import NginxMail
 from tests.support.population import (
     EIGHT_BIT,
@@ -39,7 +40,9 @@ class Pair:
         key.chmod(0o600)
         listener = {"protocol": "auth_http", "askers": ["127.0.0.1/32"], "key_file": str(key), "allow_plaintext": True}
         self.front: ExFront = site.exfront({"auth": listener}, **settings)
-        self.nginx = NginxMail("127.0.0.31", folder, self.front.at("auth"), site.certificate, _KEY)
+        self.nginx = NginxMail(
+            "127.0.0.31", folder, self.front.at("auth"), site.certificate, _KEY, site.authority.ca_file
+        )
 
     def start(self) -> None:
         self.front.start()
@@ -97,6 +100,31 @@ class NginxTests(SynchronousTestCase):
         for person in (ODD_ACCOUNT, EIGHT_BIT, LATIN_PASSWORD, ODD_PASSWORD, SPACES):
             with self.subTest(person.name):
                 imap4_log_in(pair.nginx.imap, person).logout()
+
+    def test_a_certificate_and_a_master(self) -> None:
+        """S-MAIL-8, S-ROUTE-3: SASL EXTERNAL at nginx; the mailbox server is logged on to as its section says."""
+        user = self.site.living_on("chicago")[6]
+        master = Master("exfront", b"m4ster of all")
+        dovecot = Dovecot(
+            "chicago", "127.0.0.23", Path(temporary_folder("master")), self.site.chicago.certificate,
+            map(mail_user, self.site.chicago.people), master=master,
+        )  # fmt: skip
+        self.addCleanup(dovecot.daemon.kill)
+        dovecot.daemon.start()
+        file = write_private(Path(temporary_folder("password")) / "master", [master.password.decode()])
+        chicago = self.site.chicago.section(
+            address="127.0.0.23", imap4=dovecot.imap, master_user=master.name, master_password_file=str(file),
+            master_separator="*",
+        )  # fmt: skip
+        pair = self.pair(server=[chicago, self.site.dallas.section()])
+        self.trusted.load_cert_chain(self.site.authority.issue_client("somebody", upn=user.upn))
+        secure = imaplib.IMAP4_SSL(*pair.nginx.imaps, ssl_context=self.trusted, timeout=PATIENCE)
+        self.addCleanup(secure.shutdown)
+        secure.authenticate("EXTERNAL", lambda _: user.upn.encode())
+        secure.select()
+        self.assertIn("chicago", first_mail(secure))
+        self.assertEqual(dovecot.logins("imap"), [user.alias])
+        self.assertEqual(pair.front.lines_since(0, 1)[0]["x-reason"], "-")
 
     def test_wrong_password(self) -> None:
         """S-MAIL-14, S-AUTH-6: in nginx's words around exfront's; the session goes on, the right one works there."""

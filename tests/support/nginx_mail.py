@@ -10,12 +10,13 @@ _MODULE = "/usr/lib/nginx/modules/ngx_mail_module.so"
 
 
 class NginxMail:
-    """IMAP4 and POP3 over TLS at `imaps` and `pop3s`, and in the clear at `imap` and `pop3`; SMTP at `smtp`."""
+    """IMAP4 and POP3: over TLS, where clients may have certificates, at `imaps` and `pop3s`, in the clear at `imap` and
+    `pop3`. SMTP at `smtp`."""
 
-    def __init__(self, address: str, folder: Path, asks: Address, certificate: Path, key: str) -> None:
+    def __init__(self, address: str, folder: Path, asks: Address, certificate: Path, key: str, ca_file: Path) -> None:
         self.imap, self.pop3, self.imaps, self.pop3s, self.smtp = ((address, free_port(address)) for _ in range(5))
         configuration = folder / "nginx.conf"
-        configuration.write_text(self._configuration(folder, asks, certificate, key))
+        configuration.write_text(self._configuration(folder, asks, certificate, key, ca_file))
         configuration.chmod(0o600)
         argv = [
             program("nginx", "nginx libnginx-mod-mail"), "-p", str(folder), "-c", str(configuration),
@@ -24,12 +25,12 @@ class NginxMail:
         ports = [self.imap, self.pop3, self.imaps, self.pop3s, self.smtp]
         self.daemon = Daemon(argv, folder / "output.log", ports)
 
-    def _configuration(self, folder: Path, asks: Address, certificate: Path, key: str) -> str:
+    def _configuration(self, folder: Path, asks: Address, certificate: Path, key: str, ca_file: Path) -> str:
         servers = "\n".join(
             f"  server {{ listen {host}:{port}{' ssl' if secure else ''}; protocol {protocol}; {methods} }}"
             for (host, port), secure, protocol, methods in (
                 (self.imap, False, "imap", "imap_auth plain login;"),
-                (self.imaps, True, "imap", "imap_auth plain login cram-md5;"),
+                (self.imaps, True, "imap", "imap_auth plain login cram-md5 external;"),
                 (self.pop3, False, "pop3", "pop3_auth plain;"),
                 (self.pop3s, True, "pop3", "pop3_auth plain apop;"),
                 (self.smtp, False, "smtp", "smtp_auth plain;"),
@@ -45,8 +46,11 @@ mail {{
   server_name mail.fourthcoffee.com;
   auth_http http://{asks[0]}:{asks[1]}/auth;
   auth_http_header X-Auth-Key {key};
+  auth_http_pass_client_cert on;
   ssl_certificate {certificate};
   ssl_certificate_key {certificate};
+  ssl_verify_client optional;
+  ssl_client_certificate {ca_file};
 {servers}
 }}
 """

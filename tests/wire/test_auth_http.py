@@ -57,6 +57,15 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read(fields(Client_IP=b"2001:db8::7")).client, "2001:db8::7")
         self.assertEqual(read(fields(Client_IP=b"::ffff:192.0.2.7")).client, "192.0.2.7")
 
+    def test_a_certificate(self) -> None:
+        """S-MAIL-8: SASL EXTERNAL, with what nginx has verified."""
+        changes = {"Auth_Method": b"external", "Auth_User": b"", "Auth_Pass": b"", "Auth_SSL_Verify": b"SUCCESS"}
+        question = read(fields(**changes, Auth_SSL_Cert=b"-----BEGIN%20CERTIFICATE-----%0AMII%0A"))
+        self.assertEqual(question.certificate, b"-----BEGIN CERTIFICATE-----\nMII\n")
+        self.assertFalse(question.secret)
+        with self.assertRaises(NotServed):
+            read(fields(**changes))
+
     def test_what_is_no_question(self) -> None:
         for changes in (
             {"Auth_User": None},
@@ -84,6 +93,7 @@ class ReadTests(SynchronousTestCase):
         for changes in (
             {"Auth_Protocol": b"smtp"},
             *({"Auth_Method": method} for method in (b"apop", b"cram-md5", b"external", b"none")),
+            {"Auth_Method": b"external", "Auth_SSL_Verify": b"FAILED:self signed", "Auth_SSL_Cert": b"x"},
         ):
             with self.subTest(changes), self.assertRaises(NotServed):
                 read(fields(**changes))
