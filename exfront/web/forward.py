@@ -244,6 +244,8 @@ class Forward:
         )
         session = self._session()
         self._log_ons = session.log_ons if session is not None else 0
+        if self.envelope is not None:  # it is said once: there is no 441 to it
+            self.envelope, self._held_body = None, b""
         exchange.start(self.route.octets(self.head))
 
     # --- at a second Client Access server (S-ROUTE-6)

@@ -124,13 +124,15 @@ class Exchange:
 
     def _begun_body(self) -> bytes:
         self._writer = writer = BodyWriter(self.terms.framing)
-        return writer.data(self.first) + (writer.end() if self.body.ended else b"")
+        octets = writer.data(self.first) + (writer.end() if self.body.ended else b"")
+        self.first = b""  # the answer may come in an hour
+        return octets
 
     def _start_body(self) -> None:
-        if self._writer is None:
-            self._writer = BodyWriter(self.terms.framing)
+        begun = self._writer is not None  # and a 100 was sent
+        self._writer = self._writer or BodyWriter(self.terms.framing)
         self.connection.feed_from(self.body)
-        self._awaits_continue = self.terms.expect_continue and not self.first  # else it was sent already
+        self._awaits_continue = self.terms.expect_continue and not begun
         if self._awaits_continue:
             self.deadline.set(limits.HTTP_CONTINUE_TIME, self._continue)
         self.body.forward(self)

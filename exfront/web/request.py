@@ -186,6 +186,7 @@ class Request:
         self._forward = forward = Forward(
             self.context, self.head, self.body, self.answer, self.record, route, self._ended, self._envelope
         )
+        self._envelope = None
         forward.start()
 
     def _ended(self, how: Refused | Failure | None) -> None:

@@ -26,6 +26,7 @@ _SPACE = " "  # between name space and name, as expat is told to write them
 _CONTEXT = f"{TYPES}{_SPACE}{NAME}"
 _ENCODINGS = frozenset({"utf-8", "us-ascii"})
 _MARKS = (b"\xfe\xff", b"\xff\xfe")  # of UTF-16; UTF-32 begins with one of them, or with NUL
+_HANDLERS = ("StartElementHandler", "EndElementHandler", "CharacterDataHandler", "XmlDeclHandler")
 _LOOK = 4  # octets that tell the encoding (XML 1.0 appendix F)
 
 
@@ -110,9 +111,8 @@ class EnvelopeReader:
 
     def __attrs_post_init__(self) -> None:
         self._parser = parser = expat.ParserCreate("utf-8", _SPACE)
-        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
-        parser.CharacterDataHandler = self._text
-        parser.XmlDeclHandler = self._declared
+        for name, handler in zip(_HANDLERS, (self._start, self._end, self._text, self._declared), strict=True):
+            setattr(parser, name, handler)
         parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ProcessingInstructionHandler = _forbidden
         parser.ordered_attributes = parser.buffer_text = True
         if hasattr(parser, "SetReparseDeferralEnabled"):  # expat 2.6: the Body must not be seen later than it came
@@ -149,8 +149,14 @@ class EnvelopeReader:
             self._envelope = Envelope(
                 bytes(self._octets), self._soap, begins.index, self._header, self._context, tuple(self._parts)
             )
+            self._let_go()
         except expat.ExpatError as error:
             raise BadEnvelope(f"not well-formed XML: {expat.ErrorString(error.code)}") from None
+
+    def _let_go(self) -> None:
+        """The parser knows us: nothing is left for the garbage collector to find out."""
+        for name in _HANDLERS:
+            setattr(self._parser, name, None)
 
     # --- of expat
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from xml.etree import ElementTree
 
@@ -156,6 +157,21 @@ class OtherSiteTests(SoapCase):
         self.assertLess(tracemalloc.get_traced_memory()[1], 1 << 20)
         self.talk.send(end)
         self.assertEqual(self.talk.answer(), OK)
+
+    def test_held_requests_hold_nothing_of_their_start(self) -> None:
+        """S-OPS-6: streaming notifications wait for half an hour: what was sent is let go."""
+        talks = [self.connect() for _ in range(40)]
+        body = envelope(b" " * 50_000)
+        lines = (_XML, b"Content-Length: %d\r\n" % len(body), ALICE)
+        octets = request(b"POST " + _PATH, *lines, body=body)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        gc.disable()  # and nothing waits for it
+        self.addCleanup(gc.enable)
+        for number, talk in enumerate(talks):
+            talk.send(octets)
+            self.assertGreater(len(talk.back_end(number).take()), 50_000)
+        self.assertLess(tracemalloc.get_traced_memory()[0], len(talks) * 25_000)
 
     def test_chunks(self) -> None:
         chunked = b"Transfer-Encoding: chunked\r\n"
