@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from attrs import define, field, frozen
+from twisted.logger import Logger
 
 from exfront import limits
 from exfront.topology import Protocol, Topology
 
+_log = Logger()
+
+_TOLD = 10  # names of servers in one log line
 _CLIENT_ACCESS_FROM, _MAILBOX_SERVERS_FROM = 8, 15  # major versions of Exchange
 MailProtocol = Literal["imap4", "pop3"]
 
@@ -84,6 +88,7 @@ class Capabilities:
     changed: Callable[[], None] = lambda: None
     _learned: dict[Key, Learned] = field(factory=dict)
     _seen: set[Key] = field(factory=set)  # in this process
+    _told: dict[MailProtocol, str] = field(factory=dict)
     _due: dict[Key, float] = field(factory=dict)
     _shared: dict[MailProtocol, tuple[Topology, Shared]] = field(factory=dict)
 
@@ -126,7 +131,17 @@ class Capabilities:
         wanted = _back_ends(topology, protocol) | {name for spoken, name in self._seen if spoken == protocol}
         shared = common(self._learned.get((protocol, name)) for name in sorted(wanted))
         self._shared[protocol] = (topology, shared)
+        self._tell(protocol, shared, wanted)
         return shared
+
+    def _tell(self, protocol: MailProtocol, shared: Shared, wanted: set[str]) -> None:
+        """Once for each change: whoever misses a capability looks here."""
+        unknown = sorted(name for name in wanted if self._learned.get((protocol, name), _NOTHING).names is None)
+        names = " ".join(name.decode("ascii", "replace") for name in shared.names)
+        text = f"unknown servers: {', '.join(unknown[:_TOLD])}" if unknown else f"all {len(wanted)} servers: {names}"
+        if text != self._told.get(protocol):
+            self._told[protocol] = text
+            _log.info("capabilities {protocol} {text}", protocol=protocol, text=text)
 
     def all(self) -> Iterator[tuple[Key, Learned]]:
         """All that was learned."""

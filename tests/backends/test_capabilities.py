@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
@@ -64,6 +65,23 @@ class CapabilitiesTests(SynchronousTestCase):
         self.table.learn("dallas", "imap4", after=(IDLE,))
         self.assertEqual(self.shared().names, (IDLE,))
         self.assertEqual(self.table.shared("pop3", LISTED), NOTHING_SHARED)
+
+    def test_the_log_says_what_is_missing(self) -> None:
+        """One line for each change; whoever wonders why a capability is not promised finds it."""
+        with capturedLogs() as events:
+            self.shared()
+            self.table.learn("chicago", "imap4", after=(b"IMAP4rev1", IDLE))
+            self.shared()
+            self.shared()
+            self.table.learn("dallas", "imap4", after=(IDLE,))
+            self.shared()
+            self.table.learn("dallas", "imap4", after=(IDLE, MOVE))
+            self.shared()
+        self.assertEqual([formatEvent(event) for event in events], [
+            "capabilities imap4 unknown servers: chicago, dallas",
+            "capabilities imap4 unknown servers: dallas",
+            "capabilities imap4 all 2 servers: IDLE",
+        ])  # fmt: skip
 
     def test_what_changes_is_seen_at_once_and_told(self) -> None:
         for after in ((IDLE, MOVE), (IDLE, MOVE), (MOVE,)):
