@@ -1,5 +1,6 @@
 # make lab     run exfront with a small directory and two mailbox servers of its own, to try it
 # make test    all tests, against real servers too; what is missing is installed when root
+#              (TRANSPORTS=twisted: with exfront on Twisted's own transports)
 # make check   ruff and mypy
 # make soak    what is too heavy or slow for make test
 # make corpus  malformed HTTP through exfront, nginx, HAProxy and Apache: writes docs/http-corpus.rst anew

@@ -46,9 +46,10 @@ class Catalogue:
 
 
 def scan(root: Path) -> Catalogue:
-    """Read all test modules below `root`/tests."""
+    """Read all test modules below `root`/tests, and the tables of tests that several of them run."""
     catalogue = Catalogue()
-    for file in sorted((root / "tests").rglob("test_*.py")):
+    tests = root / "tests"
+    for file in sorted((*tests.rglob("test_*.py"), *tests.rglob("*table.py"))):
         module = ".".join(file.relative_to(root).with_suffix("").parts)
         for test, docstring in documented_tests(file.read_text("utf-8")):
             catalogue.add(f"{module}.{test}", docstring)

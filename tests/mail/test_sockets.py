@@ -91,7 +91,8 @@ class StartTlsTests(TestCase):
             with context.wrap_socket(connection, server_side=True) as secure:
                 for answer in (b"* CAPABILITY IMAP4rev1\r\nC OK\r\n", b"L OK [CAPABILITY A] in\r\n"):
                     self.heard.append(secure.recv(4096))
-                    secure.sendall(answer)
+                    for octet in answer:
+                        secure.sendall(bytes([octet]))
                 self.heard.append(secure.recv(4096))
                 secure.sendall(b"* BYE\r\n" + self.heard[-1].split()[0] + b" OK\r\n")
                 secure.recv(4096)
@@ -121,6 +122,31 @@ class StartTlsTests(TestCase):
         )
         await self.closed()
 
+    async def test_octet_by_octet(self) -> None:
+        """S-MAIL-6: segments and records of one octet each, from the client and from the back end.
+
+        Bad input: a connection that brings one octet at a time.
+        """
+        self.behave()
+        port = await self.listen()
+        self.addCleanup(port.stopListening)
+        answers = await deferToThread(self.log_on_slowly, port.getHost().port)
+        self.assertEqual(answers, [b"s OK Begin TLS now.\r\n", b"a OK [CAPABILITY A] Logged on.\r\n", b"* BYE\r\n"])
+        await self.closed()
+
+    def log_on_slowly(self, port: int) -> list[bytes]:
+        """A client's part: its answers to STARTTLS, LOGIN and LOGOUT."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.check_hostname = False
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _lines(plain, b"", b"* OK")
+            answers = [_lines(plain, b"s STARTTLS\r\n", b"s ")]
+            with context.wrap_socket(plain) as secure:
+                answers.append(_lines(secure, b'a LOGIN "alice" {12+}\r\nsecret-alice\r\n', b"a "))
+                answers.append(_lines(secure, b"b LOGOUT\r\n", b"* BYE"))
+        return answers
+
     async def test_what_the_back_end_says_in_clear_before_tls_ends_it(self) -> None:
         """S-MAIL-2: bytes after the OK line: unavailable, and no LOGIN is seen."""
         self.behave(b"C OK\r\n")
@@ -144,3 +170,15 @@ class LeanStartTlsTests(StartTlsTests):
 
     def transports(self) -> Transports:
         return LeanTransports(reactor)
+
+
+def _lines(connection: socket.socket, said: bytes, beginning: bytes) -> bytes:
+    """Say it in pieces of one octet; the first line of the answer, which must begin so."""
+    for octet in said:
+        connection.sendall(bytes([octet]))
+    line = b""
+    while not line.endswith(b"\n"):
+        line += (octets := connection.recv(1))
+        assert octets, line
+    assert line.startswith(beginning), line
+    return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -24,6 +25,9 @@ UNGUARDED: Section = {
 
 # All users of a load test come from one address, and some are one user.
 ROOMY: Section = {"connections_per_account": 1_000_000, "connections_per_account_and_address": 1_000_000}
+
+# ``make test TRANSPORTS=twisted`` runs all processes on that make where a test does not say otherwise.
+TRANSPORTS: Section = {"transports": os.environ.get("TRANSPORTS", "lean")}
 
 _LISTEN = "0A"  # of the states in /proc/net/tcp
 _GONE = ("06", "07")  # TIME_WAIT, CLOSE: the kernel's business
@@ -52,6 +56,7 @@ class ExFront:
             "authentication": UNGUARDED,
             **settings,
             "limits": {**ROOMY, **settings.get("limits", {})},
+            "process": {**TRANSPORTS, **settings.get("process", {})},
             "listener": [
                 section if "address" in section else {**section, "address": f"{address}:{self.ports[name]}"}
                 for name, section in listeners.items()

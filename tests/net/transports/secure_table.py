@@ -143,7 +143,10 @@ class SecureCases(SecureMake, StreamCases):
         self.assertEqual((bytes(probe.data), probe.lost, probe.events), (b"last", "ConnectionDone", ["lost"]))
 
     async def test_an_end_without_close_notify(self) -> None:
-        """S-TLS-7: a FIN alone is no clean end."""
+        """S-TLS-7: a FIN alone is no clean end.
+
+        Bad input: TLS: an end without close_notify.
+        """
         probe = HalfProbe()
         peer = await self.pair(probe)
         await peer.write(b"last")
@@ -162,6 +165,7 @@ class SecureCases(SecureMake, StreamCases):
         self.assertEqual((probe.lost, bytes(probe.data) == sent), ("ConnectionLost", True))
 
     async def test_garbage_within_a_session(self) -> None:
+        """Bad input: TLS: plain text and garbage."""
         probe = Probe()
         peer = await self.pair(probe)
         raw = socket.socket(fileno=os.dup(peer.socket.secure.fileno()))
@@ -171,6 +175,7 @@ class SecureCases(SecureMake, StreamCases):
         self.assertIs(type(probe.reason.value), SSL.Error)  # type: ignore[union-attr]
 
     async def test_a_truncated_record(self) -> None:
+        """Bad input: TLS: a truncated record."""
         probe = Probe()
         peer = await self.pair(probe)
         raw = socket.socket(fileno=os.dup(peer.socket.secure.fileno()))
@@ -224,7 +229,10 @@ class SecureListeningCases(SecureMake):
         await self.finish(probe)
 
     async def test_plain_text_and_garbage(self) -> None:
-        """S-TLS-6: the end of that connection, and of no other."""
+        """S-TLS-6: the end of that connection, and of no other.
+
+        Bad input: TLS: plain text and garbage.
+        """
         for opening in (
             b"GET / HTTP/1.1\r\n\r\n",
             b"a LOGIN alice secret\r\n",
@@ -259,6 +267,7 @@ class SecureListeningCases(SecureMake):
             await plain.end()
 
     async def test_gone_within_the_handshake(self) -> None:
+        """Bad input: RST in every state."""
         for reset in (False, True):
             probe = Probe()
             plain = self.bare(socket.create_connection(self.serve_secure(probe)))
@@ -312,7 +321,10 @@ class SecureListeningCases(SecureMake):
         await self.finish(probe)
 
     async def test_key_update_under_load(self) -> None:
-        """RFC 8446 section 4.6.3: keys change in the middle, both ways; OpenSSL has to write where it reads."""
+        """RFC 8446 section 4.6.3: keys change in the middle, both ways; OpenSSL has to write where it reads.
+
+        Bad input: TLS: new keys under load.
+        """
         probe = Probe()
         address = self.serve_secure(probe)
         client = deferToThread(_key_updates, address, self.authority.ca_file, BIG)
@@ -322,6 +334,18 @@ class SecureListeningCases(SecureMake):
         await client
         await until(reactor, lambda: probe.lost, "the end")
         self.assertEqual(bytes(probe.data), b"line\n" * _UPDATES)
+
+    async def test_renegotiation(self) -> None:
+        """S-TLS-1: a client that begins TLS anew within TLS 1.2 gets no second handshake.
+
+        Bad input: TLS: renegotiation.
+        """
+        probe = Probe()
+        address = self.serve_secure(probe)
+        refused = await deferToThread(_renegotiates, address)
+        self.assertIn("no renegotiation", refused)
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual((bytes(probe.data), probe.events), (b"before", ["secure", "lost"]))
 
     async def test_octets_behind_the_clients_hello(self) -> None:
         """What comes in the same segment as the end of the handshake is read."""
@@ -427,3 +451,21 @@ def _client_hello(context: ssl.SSLContext) -> bytes:
     except ssl.SSLWantReadError:
         pass
     return outgoing.read()
+
+
+def _renegotiates(address: tuple[str, int]) -> str:
+    """The client's part: what OpenSSL says of the second handshake, or nothing."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)
+    with socket.create_connection(address, 10) as plain:
+        plain.setblocking(True)
+        client = SSL.Connection(context, plain)
+        client.set_connect_state()
+        client.do_handshake()
+        client.sendall(b"before")
+        client.renegotiate()
+        try:
+            client.do_handshake()
+        except SSL.Error as error:
+            return str(error)
+    return ""

@@ -21,6 +21,7 @@ from twisted.internet.error import (
     TimeoutError,
 )
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
@@ -125,6 +126,7 @@ class StreamCases(Make):
         await self.finish(probe)
 
     async def test_octet_by_octet(self) -> None:
+        """Bad input: a connection that brings one octet at a time."""
         probe = Probe()
         probe.on_data = lambda line, data: line.write(data)
         peer = await self.pair(probe)
@@ -171,7 +173,10 @@ class StreamCases(Make):
         await self.finish(probe)
 
     async def test_a_producer_is_paused_and_resumed(self) -> None:
-        """S-MAIL-20: what waits for a reader that does not read is bounded, and nothing is lost when it reads on."""
+        """S-MAIL-20: what waits for a reader that does not read is bounded, and nothing is lost when it reads on.
+
+        Bad input: a reader slower than its writer.
+        """
         probe = Probe()
         peer = await self.pair(probe)
         source = Source(probe.line, bytes(range(256)) * 64, BIG // 16384, reactor)
@@ -293,6 +298,7 @@ class StreamCases(Make):
         self.assertEqual((probe.pieces, probe.events), (1, ["lost"]))
 
     async def test_a_reset(self) -> None:
+        """Bad input: RST in every state."""
         probe = Probe()
         peer = await self.pair(probe)
         peer.reset()
@@ -300,6 +306,7 @@ class StreamCases(Make):
         self.assertEqual((probe.lost, probe.events), ("ConnectionLost", ["lost"]))
 
     async def test_a_reset_while_writing(self) -> None:
+        """Bad input: RST in every state."""
         probe = Probe()
         peer = await self.pair(probe)
         probe.line.write(bytes(BIG))
@@ -309,6 +316,7 @@ class StreamCases(Make):
         self.assertEqual(probe.lost, "ConnectionLost")
 
     async def test_a_reset_while_closing(self) -> None:
+        """Bad input: RST in every state."""
         probe = Probe()
         peer = await self.pair(probe)
         probe.line.write(bytes(BIG))
@@ -319,6 +327,7 @@ class StreamCases(Make):
         self.assertEqual((probe.lost, probe.events), ("ConnectionLost", ["lost"]))
 
     async def test_a_reset_while_paused_is_told_when_reading_goes_on(self) -> None:
+        """Bad input: RST in every state."""
         probe = Probe()
         peer = await self.pair(probe)
         probe.line.pauseProducing()
@@ -329,6 +338,7 @@ class StreamCases(Make):
         self.assertEqual(probe.events, ["lost"])
 
     async def test_both_close_at_once(self) -> None:
+        """Bad input: both ends close at once."""
         for _ in range(20):
             probe = Probe()
             peer = await self.pair(probe)
@@ -340,6 +350,7 @@ class StreamCases(Make):
             self.assertEqual(probe.events, ["lost"])
 
     async def test_an_exception_in_a_producer_ends_that_connection(self) -> None:
+        """Bad input: an exception of a protocol's."""
         probe = Probe()
         peer = await self.pair(probe)
         await turns(reactor, 40)  # TLS: a ticket that nobody read would make a reset of the close
@@ -360,7 +371,10 @@ class StreamCases(Make):
         await until(reactor, lambda: self.flushLoggedErrors(ZeroDivisionError), "the log's line")
 
     async def test_a_number_that_comes_back_within_a_batch(self) -> None:
-        """A closed descriptor's number is taken by a new connection at once: no event of the old reaches the new."""
+        """A closed descriptor's number is taken by a new connection at once: no event of the old reaches the new.
+
+        Bad input: a descriptor's number that comes back within a batch of events.
+        """
         old, others = Probe(), [Probe() for _ in range(8)]
         old_peer = await self.pair(old)
         peers = [await self.pair(other) for other in others]
@@ -421,7 +435,10 @@ class StrictCases(StreamCases):
         self.assertEqual(probe.events, ["lost"])
 
     async def test_an_exception_ends_that_connection_and_no_other(self) -> None:
-        """S-OPS-8: a fault in one protocol is that connection's."""
+        """S-OPS-8: a fault in one protocol is that connection's.
+
+        Bad input: an exception of a protocol's.
+        """
         good, bad = Probe(), Probe()
         good_peer, bad_peer = await self.pair(good), await self.pair(bad)
         bad.on_data = _fail
@@ -456,7 +473,10 @@ class ConnectionCases(StrictCases):
         await self.finish(probe)
 
     async def test_what_is_held_for_a_stalled_reader_is_bounded(self) -> None:
-        """S-MAIL-20: at most 1 MB beyond what the kernel takes, by what the reader still gets after the end."""
+        """S-MAIL-20: at most 1 MB beyond what the kernel takes, by what the reader still gets after the end.
+
+        Bad input: a reader slower than its writer.
+        """
         probe = Probe()
         peer = await self.pair(probe)
         probe.line.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
@@ -505,7 +525,10 @@ class ConnectionCases(StrictCases):
         self.assertEqual((bytes(probe.data), probe.lost), (b"last", "ConnectionDone"))
 
     async def test_the_end_in_the_same_segment_as_data(self) -> None:
-        """The one that hung a prototype: there is no second edge for a FIN that came with data."""
+        """The one that hung a prototype: there is no second edge for a FIN that came with data.
+
+        Bad input: the end in the same segment as data.
+        """
         for size in (1, 65535, 65536, 65537, 300_000):
             probe = Probe()
             peer = await self.pair(probe)
@@ -518,6 +541,7 @@ class ConnectionCases(StrictCases):
             self.assertEqual((len(probe.data), probe.lost), (sent, "ConnectionDone"), size)
 
     async def test_a_reset_after_the_peers_end_is_seen_by_writing(self) -> None:
+        """Bad input: RST in every state."""
         probe = HalfProbe()
         peer = await self.pair(probe)
         peer.end_writing()
@@ -531,7 +555,10 @@ class ConnectionCases(StrictCases):
         self.assertEqual(probe.events, ["read ended", "lost"])
 
     async def test_the_peers_half_close(self) -> None:
-        """The answer still goes out to a client that has said all."""
+        """The answer still goes out to a client that has said all.
+
+        Bad input: half closes both ways.
+        """
         probe = HalfProbe()
         peer = await self.pair(probe)
         await peer.write(b"question")
@@ -553,7 +580,10 @@ class ConnectionCases(StrictCases):
         self.assertEqual((probe.lost, await peer.end()), ("ConnectionDone", b""))
 
     async def test_our_half_close(self) -> None:
-        """All that was written, then the end; and reading goes on."""
+        """All that was written, then the end; and reading goes on.
+
+        Bad input: half closes both ways.
+        """
         probe = HalfProbe()
         peer = await self.pair(probe)
         sent = os.urandom(BIG)
@@ -569,6 +599,7 @@ class ConnectionCases(StrictCases):
         await until(reactor, lambda: probe.lost, "the end")
 
     async def test_both_half_closes(self) -> None:
+        """Bad input: half closes both ways."""
         probe = HalfProbe()
         peer = await self.pair(probe)
         probe.line.loseWriteConnection()
@@ -578,6 +609,16 @@ class ConnectionCases(StrictCases):
         self.assertEqual((probe.events, probe.lost), (["write ended", "read ended"], ""))
         probe.line.loseConnection()
         await until(reactor, lambda: probe.lost, "the end")
+
+    async def test_a_reset_after_our_half_close(self) -> None:
+        """Bad input: RST in every state."""
+        probe = HalfProbe()
+        peer = await self.pair(probe)
+        probe.line.loseWriteConnection()
+        self.assertEqual(await peer.end(), b"")
+        peer.reset()
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual((probe.events, probe.lost), (["write ended", "lost"], "ConnectionLost"))
 
     async def test_addresses(self) -> None:
         probe = Probe()
@@ -663,7 +704,10 @@ class ListeningCases(Make):
         await self.finish(probe)
 
     async def test_no_descriptor_is_left(self) -> None:
-        """EMFILE on accept: the daemon lives on, and serves again when descriptors are free."""
+        """EMFILE on accept: the daemon lives on, and serves again when descriptors are free.
+
+        Bad input: no descriptor is free, for a client or a back end.
+        """
         probe = Probe()
         probe.on_made = lambda line: line.write(b"hello")
         _, address, _ = self.serve(*[probe])
@@ -677,6 +721,22 @@ class ListeningCases(Make):
         self.assertEqual(await peer.read(5), b"hello")
         await self.finish(probe)
 
+    async def test_gone_before_it_was_taken(self) -> None:
+        """Its end is told, and the next one is served.
+
+        Bad input: RST in every state.
+        """
+        gone, served = [Probe(), Probe()], Probe()
+        _, address, _ = self.serve(*gone, served)
+        for _ in gone:
+            self.bare(socket.create_connection(address)).reset()
+        await until(reactor, lambda: all(probe.lost for probe in gone), "both ends")
+        self.assertEqual({probe.lost for probe in gone}, {"ConnectionLost"})
+        peer = self.bare(socket.create_connection(address))
+        await peer.write(b"x")
+        await until(reactor, lambda: served.data, "an octet")
+        await self.finish(served)
+
 
 class ConnectingCases(Make):
     """Making connections."""
@@ -686,6 +746,17 @@ class ConnectingCases(Make):
             host, port = listening.getsockname()
         with self.assertRaises(ConnectionRefusedError):
             await self.transports().connect(host, port, 5.0, OneProbe(Probe()))
+
+    async def test_taken_and_reset(self) -> None:
+        """Bad input: RST in every state."""
+        listening = self.listening()
+        probe = Probe()
+        called = self.transports().connect(*listening.getsockname(), 5.0, OneProbe(probe))
+        taken, _ = await deferToThread(listening.accept)
+        self.bare(taken).reset()
+        await called
+        await until(reactor, lambda: probe.lost, "the end")
+        self.assertEqual(probe.lost, "ConnectionLost")
 
     async def test_no_delay_and_keepalive(self) -> None:
         """S-MAIL-12: pieces of an answer do not wait for each other's acknowledgement, and a dead peer is found."""
@@ -715,7 +786,10 @@ class ConnectingCases(Make):
             await self.transports().connect("255.255.255.255", 80, 1.0, OneProbe(Probe()))
 
     async def test_no_descriptor_is_left(self) -> None:
-        """EMFILE on connect is a failure of that connection."""
+        """EMFILE on connect is a failure of that connection.
+
+        Bad input: no descriptor is free, for a client or a back end.
+        """
         host, port = self.listening().getsockname()
         await turns(reactor)
         with no_descriptors():
