@@ -366,6 +366,9 @@ BACK_END_AUTH_MISMATCH = _unavailable(
     "XF-BE-AUTH-MISMATCH", "refused a password that the directory accepted", 502, severity=Severity.ALARM, substatus=5
 )
 BACK_END_LOGIN_REFUSED = _unavailable("XF-BE-LOGIN-REFUSED", "refused the login for now", 503, retry=10)
+MAILBOX_REFUSED = _unavailable(  # what one mailbox or user may not do just now is no fault of the server
+    "XF-BE-LOGIN-REFUSED", "refused the login to this mailbox", 503, retry=10, severity=Severity.ORDINARY
+)
 TOO_MANY_AT_BACK_END = Reason(
     "XF-LIMIT", "connections to one back end", 503, "UNAVAILABLE", "SYS/TEMP", "Too many connections; try again later.",
     Severity.FAULT, retry_after=10,

@@ -223,6 +223,15 @@ class BackEndTests(_CheckCase):
                 self.assertTrue(row.found.startswith(found), row)
             self.assertEqual(status(rows), 1)
 
+    async def test_a_pop3_server_that_does_not_take_the_client_s_address(self) -> None:
+        """S-MAIL-16: where XCLIENT is wanted and not offered, nobody would notice."""
+        for greeting, told in ((b"+OK ready\r\n", 2), (b"+OK [XCLIENT] ready\r\n", 0)):
+            port = self.listen(greeting)
+            settings = self.settings({"topology": False}, imap4=0, pop3=port, forward_client="commands")
+            settings = evolve(settings, listener=(evolve(settings.listener[0], protocol="pop3"),))
+            warnings = self.of(await self.rows(settings), "warning")
+            self.assertEqual(len([each for each in warnings if "does not offer XCLIENT" in each]), told, warnings)
+
     async def test_users_whose_home_server_is_unknown_are_an_error(self) -> None:
         """S-DIR-4: such users would be refused, so the check says it first."""
         settings = self.settings({"topology": False})

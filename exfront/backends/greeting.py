@@ -67,10 +67,12 @@ class GreetingFactory(Factory[Greeting]):
     protocol = Greeting
 
 
-async def greeted(connection: Greeting, protocol: str) -> None:
+async def greeted(connection: Greeting, protocol: str) -> bytes:
     """Read the greeting (RFC 3501 section 7.1, RFC 1939 section 4). Raises `Refused` for another one."""
     wanted = {"imap4": b"* OK", "pop3": b"+OK"}[protocol]
-    _check(await connection.line(), wanted)
+    line = await connection.line()
+    _check(line, wanted)
+    return line
 
 
 async def ask_for_tls(connection: Greeting, protocol: str) -> None:

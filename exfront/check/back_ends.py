@@ -49,6 +49,10 @@ def channel_binding(subject: str, shown: x509.Certificate, own: x509.Certificate
     )
 
 
+_NO_XCLIENT = "it does not offer XCLIENT: it will not learn where clients come from"
+_NO_XCLIENT_ADVICE = "exfront's address among those it trusts (Dovecot: login_trusted_networks)"
+
+
 @frozen
 class BackEndCheck:
     """Looks at one server at a time; `wall_clock` gives the time with its zone."""
@@ -82,12 +86,12 @@ class BackEndCheck:
 
     async def _service(self, subject: str, relay: Relay, protocol: Protocol) -> Rows:
         server, service = relay.server, relay.service
-        connection = None
+        connection, greeting = None, b""
         try:
             connection = await self.dialer.dial(relay, protocol, GreetingFactory(), preface(server, protocol))
             assert isinstance(connection, Greeting)
             if protocol != "http":
-                await greeted(connection, protocol)
+                greeting = await greeted(connection, protocol)
             if service.tls == "starttls":
                 await ask_for_tls(connection, protocol)
                 await self.dialer.start_tls(relay, connection)
@@ -95,6 +99,8 @@ class BackEndCheck:
             return [failed(subject, refused)]
         else:
             rows = [Row("ok", subject, f"{server.address or server.host} port {service.port}, TLS: {service.tls}")]
+            if protocol == "pop3" and server.forward_client == "commands" and b"[XCLIENT]" not in greeting:
+                rows.append(Row("warning", f"{subject} clients", _NO_XCLIENT, _NO_XCLIENT_ADVICE))
             certificate = peer_certificate(connection.transport)
             if certificate is not None:
                 rows.append(lifetime(f"{subject} certificate", certificate, self.wall_clock()))

@@ -6,7 +6,7 @@ A log-on is a generator: it yields what to do, is sent the back end's next answe
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 from attrs import frozen
@@ -89,6 +89,13 @@ def broken(why: str) -> BackEndRefused:
 def printable(text: bytes) -> bytes:
     """A back end's text as a client may see it: printable ASCII, cut (S-MAIL-9)."""
     return re.sub(rb"[^ -~]", b"?", text)[: limits.ALERT_CHARACTERS]
+
+
+def without_names(text: bytes, names: Iterable[str]) -> bytes:
+    """A back end's text without what its server is called (S-MAIL-17), in whatever case it says that."""
+    for name in names:
+        text = re.sub(re.escape(name.encode("ascii", "replace")), b"...", text, flags=re.IGNORECASE)
+    return text
 
 
 def is_temporary(text: bytes) -> bool:

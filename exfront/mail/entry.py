@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 from exfront.auth.next_hop import login_name
 from exfront.decision import Relay
 from exfront.facts import Identity
+from exfront.mail.back_end_log_on import without_names
 from exfront.reasons import LOOP, MASTER_NAME, WITHOUT_PASSWORD, Refused
 from exfront.sessions import Session
 from exfront.topology import Master, Server, Topology
@@ -62,6 +63,14 @@ def endpoint_of(address: IAddress) -> Endpoint | None:
 @lru_cache(256)  # thousands of clients connect to the same
 def _endpoint(host: str, port: int) -> Endpoint:
     return Endpoint(host, port)
+
+
+def nameless(alerts: tuple[bytes, ...], server: Server) -> tuple[bytes, ...]:
+    """A server's words for a user, who need not know what our servers are called (S-MAIL-17)."""
+    if not alerts:
+        return alerts
+    names = [name for name in (server.host, server.address) if name]
+    return tuple(without_names(alert, names) for alert in alerts)
 
 
 def find_referred(referral: Referral, topology: Topology) -> Server | None:

@@ -19,7 +19,7 @@ from exfront.mail.back_end_log_on import (
     printable,
 )
 from exfront.mail.login import Welcome
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, MAILBOX_REFUSED
 from exfront.wire.client_facts import write_id
 from exfront.wire.imap4_log_on import LoginDisabled, write_log_on
 from exfront.wire.imap4_referral import Referral, read_referral
@@ -36,9 +36,10 @@ from exfront.wire.imap4_responses import (
 from exfront.wire.sasl_client import give_up, read_challenge
 
 # Response codes that tell a client something of its mailbox, and nothing of our servers (S-MAIL-9, RFC 5530)
-_PASSED_ON = frozenset(
-    (b"UNAVAILABLE", b"INUSE", b"LIMIT", b"OVERQUOTA", b"CONTACTADMIN", b"AUTHORIZATIONFAILED", b"EXPIRED", b"NOPERM")
+_OF_THE_MAILBOX = frozenset(
+    (b"INUSE", b"LIMIT", b"OVERQUOTA", b"CONTACTADMIN", b"AUTHORIZATIONFAILED", b"EXPIRED", b"NOPERM")
 )
+_PASSED_ON = _OF_THE_MAILBOX | {b"UNAVAILABLE"}
 _CAPABILITY = b"C CAPABILITY\r\n"
 
 Awaiting = Generator[Step, Response, Tagged]
@@ -176,6 +177,5 @@ class _LogOn:
             )
         passed_on = code if code in _PASSED_ON else b""
         detail += f" referral={self._referral.host}" if self._referral is not None else ""
-        return BackEndRefused(
-            BACK_END_LOGIN_REFUSED, detail, status, passed_on, tuple(self._alerts), referral=self._referral
-        )
+        reason = MAILBOX_REFUSED if code in _OF_THE_MAILBOX else BACK_END_LOGIN_REFUSED
+        return BackEndRefused(reason, detail, status, passed_on, tuple(self._alerts), referral=self._referral)

@@ -15,7 +15,7 @@ from exfront.decision import Relay, SessionRecord
 from exfront.facts import Facts, Identity
 from exfront.mail.back_end import BackEnd, BackEndFactory
 from exfront.mail.back_end_log_on import BackEndRefused, Entry
-from exfront.mail.entry import credentials_for, facts_for, find_referred
+from exfront.mail.entry import credentials_for, facts_for, find_referred, nameless
 from exfront.mail.kinds import Kind
 from exfront.mail.login import Authenticate, Welcome
 from exfront.mail.promises import learned
@@ -206,10 +206,14 @@ class Way:
         factory = BackEndFactory(kind.new_answer_reader, self.clock)
         first = preface(relay.server, kind.protocol, facts.client, facts.connected)
         back_end = cast(BackEnd, await dialer.dial(relay, kind.protocol, factory, first))
-        welcome = await back_end.log_on(
-            dialogue, lambda: dialer.start_tls(relay, back_end), self.settings.back_end_login_time
-        )
-        return Entered(back_end, welcome)
+        try:
+            welcome = await back_end.log_on(
+                dialogue, lambda: dialer.start_tls(relay, back_end), self.settings.back_end_login_time
+            )
+        except BackEndRefused as refused:
+            refused.alerts = nameless(refused.alerts, relay.server)
+            raise
+        return Entered(back_end, evolve(welcome, alerts=nameless(welcome.alerts, relay.server)))
 
 
 async def check_acts_for(steps: Steps, identity: Identity, acts_for: bytes) -> None:

@@ -19,13 +19,14 @@ from exfront.mail.back_end_log_on import (
     is_temporary,
 )
 from exfront.mail.login import Welcome
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, MAILBOX_REFUSED
 from exfront.wire.client_facts import ClientFacts, write_xclient
 from exfront.wire.pop3 import Line, Malformed, Status, read_status, sasl_mechanisms
 from exfront.wire.sasl_client import check, give_up, read_challenge, write_response
 
 # Response codes that tell a client something of its mailbox (RFC 2449 section 8.1, RFC 3206)
-_PASSED_ON = frozenset((b"IN-USE", b"LOGIN-DELAY", b"SYS/TEMP", b"SYS/PERM"))
+_OF_THE_MAILBOX = frozenset((b"IN-USE", b"LOGIN-DELAY", b"SYS/PERM"))
+_PASSED_ON = _OF_THE_MAILBOX | {b"SYS/TEMP"}
 _COMMAND_OCTETS = 255  # RFC 2449 section 4, for an AUTH with its response beside it
 _PLAIN_NAME = re.compile(rb"[!-~]+")
 _PLAIN_PASSWORD = re.compile(rb"[ -~]+")
@@ -166,7 +167,8 @@ class _LogOn:
 
     def _not_now(self, status: Status) -> BackEndRefused:
         passed_on = status.code if status.code in _PASSED_ON else b""
-        return BackEndRefused(BACK_END_LOGIN_REFUSED, self._detail(status), "ERR", passed_on)
+        reason = MAILBOX_REFUSED if status.code in _OF_THE_MAILBOX else BACK_END_LOGIN_REFUSED
+        return BackEndRefused(reason, self._detail(status), "ERR", passed_on)
 
     def _detail(self, status: Status) -> str:
         return for_the_log("ERR", status.code, status.text, self.entry.credentials.secret)

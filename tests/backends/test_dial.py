@@ -275,7 +275,8 @@ class DialTests(TestCase):
 
     async def test_a_place_is_held_while_the_connection_lives(self) -> None:
         """S-OPS-4: the limit of a back end counts connections, not log-ons; one that ends makes room."""
-        self.dialer.table = BackEndTable(LimitsSection(connections_per_back_end=2), reactor.seconds)
+        limits = LimitsSection(connections_per_back_end=2, back_end_queue_time=0.0)
+        self.dialer.table = BackEndTable(limits, reactor.seconds)
         port = await self.listen(_BackEnd(b"hello"))
         peers = [await self.dial(port) for _ in range(2)]
         self.assertIs(await self.refusal(port), TOO_MANY_AT_BACK_END)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.backends.health import APPLICATION_FAULTS
 from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
 from exfront.mail.imap4_back_end import imap4_log_on
 from exfront.mail.login import Welcome
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, Reason
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, MAILBOX_REFUSED, Reason
 from exfront.secret import Secret
 from exfront.wire.client_facts import ClientFacts, write_id
 from exfront.wire.imap4_referral import Referral
@@ -233,17 +234,20 @@ class RefusalTests(Imap4BackEndTests):
         """S-MAIL-9: only listed response codes are passed on."""
         for answer, status, code in (
             (b"L NO [UNAVAILABLE] mailbox is being moved\r\n", "NO", b"UNAVAILABLE"),
-            (b"L NO [inuse] x\r\n", "NO", b"INUSE"),
-            (b"L NO [LIMIT] x\r\n", "NO", b"LIMIT"),
-            (b"L NO [OVERQUOTA] x\r\n", "NO", b"OVERQUOTA"),
             (b"L NO [REFERRAL imap://be2.corp/] x\r\n", "NO", b""),
-            (b"L NO [EXPIRED] x\r\n", "NO", b"EXPIRED"),
-            (b"L BAD User is authenticated but not connected.\r\n", "BAD", b""),
+            (b"L BAD User is authenticated but not connected.\r\n", "BAD", b""),  # Exchange 2007 and later
             (b"L NO Server Unavailable. 15\r\n", "NO", b""),
             (b"* BYE be1.corp is going down\r\n", "BYE", b""),
         ):
             refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=answer)
             self.assertEqual((refused.status, refused.code), (status, code), answer)
+
+    def test_a_mailbox_that_is_refused(self) -> None:
+        """S-MAIL-9, S-ROUTE-12: its code is passed on, and it is no fault of the server."""
+        for code in (b"INUSE", b"LIMIT", b"OVERQUOTA", b"EXPIRED", b"NOPERM", b"CONTACTADMIN", b"AUTHORIZATIONFAILED"):
+            refused = self.refused(MAILBOX_REFUSED, self.SENT, last=b"L NO [%b] be1.corp says no\r\n" % code.lower())
+            self.assertEqual((refused.status, refused.code), ("NO", code))
+        self.assertNotIn(MAILBOX_REFUSED, APPLICATION_FAULTS)
 
     def test_refused_with_an_alert(self) -> None:
         """S-MAIL-9: the alert is for the user."""
@@ -252,7 +256,7 @@ class RefusalTests(Imap4BackEndTests):
 
     def test_the_log_gets_the_text_and_never_the_password(self) -> None:
         """S-AUTH-11: a back end that repeats the password."""
-        refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=b"L NO [INUSE] mailbo\xff\r\n")
+        refused = self.refused(MAILBOX_REFUSED, self.SENT, last=b"L NO [INUSE] mailbo\xff\r\n")
         self.assertEqual(refused.detail, "status=NO code=INUSE text=mailbo?")
         refused = self.refused(BACK_END_LOGIN_REFUSED, self.SENT, last=b"L BAD syntax at x\r\n")
         self.assertEqual(refused.detail, "status=BAD code=- text=***")

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
 from exfront.mail.login import Welcome
 from exfront.mail.pop3_back_end import pop3_log_on
-from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, Reason
+from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, MAILBOX_REFUSED, Reason
 from exfront.secret import Secret
 from exfront.wire.client_facts import ClientFacts, write_xclient
 from exfront.wire.pop3 import AnswerReader
@@ -225,16 +225,20 @@ class RefusalTests(Pop3BackEndTests):
         self.refused(BACK_END_AUTH_MISMATCH, self.ASKED[0], last=b"-ERR who?\r\n")
 
     def test_refused_for_now(self) -> None:
-        """S-MAIL-13, S-MAIL-9: the back end's [IN-USE] passes, as only listed codes do."""
+        """S-MAIL-9: only listed codes are passed on."""
         for answer, code in (
-            (b"-ERR [IN-USE] busy\r\n", b"IN-USE"),
-            (b"-ERR [login-delay] wait\r\n", b"LOGIN-DELAY"),
             (b"-ERR [SYS/TEMP] be1.corp down\r\n", b"SYS/TEMP"),
             (b"-ERR [X-HOST=be2.corp] moved\r\n", b""),
             (b"-ERR Server Unavailable. 21\r\n", b""),  # Exchange 2007 and later, with the right password
         ):
             refused = self.refused(BACK_END_LOGIN_REFUSED, *self.ASKED, last=answer)
             self.assertEqual((refused.status, refused.code), ("ERR", code), answer)
+
+    def test_a_mailbox_that_is_refused(self) -> None:
+        """S-MAIL-13, S-MAIL-9, S-ROUTE-12: the back end's [IN-USE] passes, and is no fault of the server."""
+        for code in (b"IN-USE", b"LOGIN-DELAY", b"SYS/PERM"):
+            refused = self.refused(MAILBOX_REFUSED, *self.ASKED, last=b"-ERR [%b] no\r\n" % code.lower())
+            self.assertEqual((refused.status, refused.code), ("ERR", code))
 
     def test_a_greeting_that_turns_away(self) -> None:
         self.refused(BACK_END_LOGIN_REFUSED, last=b"-ERR too many connections\r\n")

@@ -29,6 +29,7 @@ from exfront.reasons import (
     DRAINING,
     EMPTY_PASSWORD,
     INTERNAL_ERROR,
+    MAILBOX_REFUSED,
     MALFORMED_CREDENTIALS,
     NO_MAILBOX,
     PRIVACY_REQUIRED,
@@ -429,10 +430,18 @@ class BackEndTests(Tests):
         c.back_end_says(GREETING)
         c.back_end_says(b"L NO [INUSE] be1.corp is busy\r\n")
         answer = b"a NO [INUSE] The mailbox is temporarily unavailable. (XF-BE-LOGIN-REFUSED)\r\n"
-        self.check(c, BACK_END_LOGIN_REFUSED, "NO", answer)
+        self.check(c, MAILBOX_REFUSED, "NO", answer)
         c = self.failing()
         c.back_end_says(b"* BYE be1.corp\r\n")
         self.check(c, BACK_END_LOGIN_REFUSED, "BYE")
+
+    def test_an_alert_without_the_server_s_name(self) -> None:
+        """S-MAIL-9, S-MAIL-17: its user must see it, in printable octets and without a host."""
+        c = self.failing()
+        c.back_end_says(GREETING)
+        c.back_end_says(b"L NO [ALERT] Chicago.FourthCoffee.com is \x1b[31m full\r\n")
+        answer = b"* NO [ALERT] ... is ?[31m full\r\n" + unavailable(BACK_END_LOGIN_REFUSED)
+        self.check(c, BACK_END_LOGIN_REFUSED, "NO", answer)
 
     def test_pop3_mailbox_in_use(self) -> None:
         """S-MAIL-13: a second POP3 session: the back end decides, its [IN-USE] passes."""

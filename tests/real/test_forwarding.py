@@ -60,11 +60,12 @@ class _Case(SynchronousTestCase):
         self.addCleanup(self.dovecot.daemon.kill)
         self.dovecot.daemon.start()
 
-    def front(self, **changes: Any) -> ExFront:
-        """Running, before this Dovecot."""
+    def front(self, lean: bool = True, **changes: Any) -> ExFront:
+        """Running, before this Dovecot; on Twisted's own transports if it is not to be `lean`."""
         ports = {"imap4": self.dovecot.imap, "pop3": self.dovecot.pop3}
         section = self.site.chicago.section(**{"address": "127.0.0.22", **ports, **changes})
-        front = self.site.exfront(FRONT, server=[section, self.site.dallas.section()])
+        servers = [section, self.site.dallas.section()]
+        front = self.site.exfront(FRONT, server=servers, process={"transports": "lean" if lean else "twisted"})
         self.addCleanup(front.daemon.kill)
         front.start()
         return front
@@ -95,7 +96,7 @@ class _Case(SynchronousTestCase):
 
 
 class ClientAddressTests(_Case):
-    def check(self, ports: tuple[int, int], tls: str, address: str = CLIENT, **changes: object) -> ExFront:
+    def check(self, ports: tuple[int, int], tls: str, address: str = CLIENT, **changes: Any) -> ExFront:
         imap, pop3 = ports
         front = self.front(imap4=imap, pop3=pop3, imap4_tls=tls, pop3_tls=tls, **changes)
         self.read_imap4(front)
@@ -151,6 +152,22 @@ class ClientAddressTests(_Case):
     def test_proxy_header_before_tls_version_2(self) -> None:
         """S-MAIL-15, S-MAIL-16: the same with the second version."""
         self.check(self.proxied("imaps", "pop3s"), "implicit", forward_client="proxy_v2")
+
+    def test_proxy_header_before_tls_on_twisted_s_transports(self) -> None:
+        """S-MAIL-15, S-MAIL-16: the same on any platform."""
+        self.check(self.proxied("imaps", "pop3s"), "implicit", forward_client="proxy_v2", lean=False)
+
+    def test_a_wrong_certificate_behind_a_proxy_header(self) -> None:
+        """S-ROUTE-8: the header has said who the client is, and nothing more is said."""
+        imap, pop3 = self.proxied("imaps", "pop3s")
+        front = self.front(
+            imap4=imap, pop3=pop3, imap4_tls="implicit", forward_client="proxy_v2", tls_pin=[f"sha256:{'00' * 32}"]
+        )
+        refused = self.assertRaises(imaplib.IMAP4.error, self.read_imap4, front)
+        self.assertIn("[UNAVAILABLE]", str(refused))
+        (line,) = front.lines_since(0, 1)
+        self.assertEqual(line["x-reason"], "XF-BE-CERT")
+        self.assertEqual(self.dovecot.clients(), [])
 
 
 IN_CLEAR = {"imap": LISTENERS["imap-clear"], "pop3": LISTENERS["pop3-clear"]}
@@ -231,7 +248,7 @@ class MasterTests(_Case):
 
     passwords_known = False
 
-    def check(self, **changes: object) -> None:
+    def check(self, **changes: Any) -> None:
         file = write_private(Path(temporary_folder("master")) / "password", [MASTER.password.decode()])
         front = self.front(master_user=MASTER.name, master_password_file=str(file), **changes)
         self.read_imap4(front)
