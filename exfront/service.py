@@ -45,7 +45,8 @@ from exfront.facts import Policy, World
 from exfront.interfaces import IRecordObserver
 from exfront.mail.auth_http import Answers, auth_http_protocol
 from exfront.mail.capability_state import CapabilityState, KeptCapabilities
-from exfront.mail.protocol import imap4_protocol, pop3_protocol
+from exfront.mail.kinds import IMAP4, POP3
+from exfront.mail.protocol import MailProtocol
 from exfront.names import NameRules
 from exfront.net.addresses import Address
 from exfront.net.certificates import CertificateFiles, ServerCertificates
@@ -422,9 +423,10 @@ def _protocol(
     if listener.protocol == "auth_http":
         key = None if listener.key_file is None else _secret(listener.key_file)
         return partial(auth_http_protocol, answers=Answers(steps, listener, settings.limits, reactor, key))
-    speak = imap4_protocol if listener.protocol == "imap4" else pop3_protocol
+    kind = IMAP4 if listener.protocol == "imap4" else POP3
     return partial(
-        speak,
+        MailProtocol,
+        kind,
         steps=steps,
         listener=listener,
         settings=settings.limits,

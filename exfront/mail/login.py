@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define, evolve, frozen
 
 from exfront import limits
-from exfront.backends.capabilities import NOTHING_SHARED, Shared
+from exfront.mail.offer import Offer
 from exfront.reasons import (
     BAD_INPUT,
     CLIENT_TIMEOUT,
@@ -172,46 +172,8 @@ Action = Send | Believe | Prompt | StartTLS | Authenticate | NoteRefusal | Join 
 
 # --- what the speaker and the results hold
 
-_BY_CERTIFICATE: tuple[Mechanism, ...] = ("EXTERNAL",)
-_BY_PASSWORD: tuple[Mechanism, ...] = ("PLAIN", "LOGIN")
 # For a token that was refused by somebody who had no words for it (RFC 7628 section 3.2.2)
 _TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token"}')
-
-
-@frozen
-class Offer:
-    """What this connection offers now: TLS is up, may be begun, and whether a password may be said.
-
-    `certificate`: the client has shown one. `tokens` are the mechanisms for tokens that all back ends offer, `shared`
-    is what they have in common, `hidden` what is not shown to clients, in capital letters. `believes`: the peer is a
-    proxy that is trusted with what it tells of its client.
-    """
-
-    secure: bool
-    starttls: bool
-    plaintext: bool
-    certificate: bool = False
-    tokens: tuple[Mechanism, ...] = ()
-    shared: Shared = NOTHING_SHARED
-    hidden: frozenset[bytes] = frozenset()
-    believes: bool = False
-
-    @property
-    def passwords(self) -> bool:
-        """Whether a password, or a token, may be said now (S-MAIL-3)."""
-        return self.secure or self.plaintext
-
-    @property
-    def mechanisms(self) -> tuple[Mechanism, ...]:
-        """The SASL mechanisms that may be used now."""
-        if not self.passwords:
-            return ()
-        every = (*_BY_CERTIFICATE[: self.certificate], *_BY_PASSWORD, *self.tokens)
-        return tuple(each for each in every if b"AUTH=" + each.encode("ascii") not in self.hidden)
-
-    def shows(self, name: bytes) -> bool:
-        """Whether a client may see the capability `name`, in any case."""
-        return name.upper() not in self.hidden
 
 
 @frozen

@@ -13,7 +13,6 @@ from exfront.mail.login import (
     Heard,
     Leave,
     LogOn,
-    Offer,
     Refusal,
     Request,
     Secure,
@@ -23,6 +22,7 @@ from exfront.mail.login import (
     Welcome,
     Wrong,
 )
+from exfront.mail.offer import Offer
 from exfront.mail.sasl import Sasl, Waiting
 from exfront.reasons import Reason
 from exfront.secret import Secret

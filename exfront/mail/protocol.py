@@ -41,13 +41,13 @@ from exfront.mail.login import (
     Join,
     Login,
     NoteRefusal,
-    Offer,
     Prompt,
     Refusal,
     Send,
     StartTLS,
     relayed,
 )
+from exfront.mail.offer import Offer
 from exfront.mail.promises import promised
 from exfront.mail.relayed import Relayed
 from exfront.mail.timers import Timers
@@ -391,29 +391,3 @@ class MailProtocol(SlimProtocol):
             self._relayed.abort()
         else:
             self._client.abortConnection()
-
-
-def imap4_protocol(
-    session: Session,
-    steps: Steps,
-    listener: ListenerSection,
-    settings: LimitsSection,
-    clock: IReactorTime,
-    tls: IOpenSSLServerConnectionCreator | None,
-    mail: MailSection = _AS_USUAL,
-) -> MailProtocol:
-    """The protocol of an admitted IMAP4 client."""
-    return MailProtocol(IMAP4, session, steps, listener, settings, clock, tls, mail)
-
-
-def pop3_protocol(
-    session: Session,
-    steps: Steps,
-    listener: ListenerSection,
-    settings: LimitsSection,
-    clock: IReactorTime,
-    tls: IOpenSSLServerConnectionCreator | None,
-    mail: MailSection = _AS_USUAL,
-) -> MailProtocol:
-    """The protocol of an admitted POP3 client."""
-    return MailProtocol(POP3, session, steps, listener, settings, clock, tls, mail)

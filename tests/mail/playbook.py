@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any
 
 from exfront.mail.kinds import Kind
-from exfront.mail.login import Action, Login, Offer, Prompt, Refusal, Welcome
+from exfront.mail.login import Action, Login, Prompt, Refusal, Welcome
+from exfront.mail.offer import Offer
 
 CLEAR = Offer(secure=False, starttls=True, plaintext=False)
 SECURE = Offer(secure=True, starttls=False, plaintext=False)

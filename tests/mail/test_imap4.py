@@ -15,13 +15,13 @@ from exfront.mail.login import (
     Close,
     Join,
     NoteRefusal,
-    Offer,
     Prompt,
     Refusal,
     Send,
     StartTLS,
     Welcome,
 )
+from exfront.mail.offer import Offer
 from exfront.reasons import (
     AUTHORIZATION_FAILED,
     BACK_END_LOGIN_REFUSED,

@@ -13,13 +13,13 @@ from exfront.mail.login import (
     Close,
     Join,
     NoteRefusal,
-    Offer,
     Prompt,
     Refusal,
     Send,
     StartTLS,
     Welcome,
 )
+from exfront.mail.offer import Offer
 from exfront.reasons import (
     BACK_END_LOGIN_REFUSED,
     BAD_INPUT,

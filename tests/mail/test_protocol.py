@@ -11,7 +11,7 @@ from exfront.config.kinds import HostPort
 from exfront.config.listener import ListenerSection
 from exfront.mail.imap4 import Imap4Speaker
 from exfront.mail.kinds import IMAP4, POP3
-from exfront.mail.protocol import Fault, imap4_protocol, pop3_protocol
+from exfront.mail.protocol import Fault, MailProtocol
 from exfront.names import NameRules
 from exfront.reasons import (
     AUTHORIZATION_FAILED,
@@ -718,12 +718,12 @@ class FaultTests(Tests):
 
 
 class BuildTests(Tests):
-    def test_the_builders_greet_in_their_protocol(self) -> None:
-        for build, name, start in ((imap4_protocol, "imap4", b"* OK "), (pop3_protocol, "pop3", b"+OK ")):
+    def test_each_greets_in_its_protocol(self) -> None:
+        for kind, start in ((IMAP4, b"* OK "), (POP3, b"+OK ")):
             world = SmallWorld()
-            listener = ListenerSection(name, HostPort("0.0.0.0", 1))  # type: ignore[arg-type]
-            session = world.admit(name)  # type: ignore[arg-type]
-            protocol = build(session, world.steps, listener, world.limits, world.clock, None)
+            listener = ListenerSection(kind.protocol, HostPort("0.0.0.0", 1))
+            session = world.admit(kind.protocol)
+            protocol = MailProtocol(kind, session, world.steps, listener, world.limits, world.clock, None)
             transport = MemoryTransport(protocol)
             protocol.makeConnection(transport)
             self.assertTrue(transport.value().startswith(start))

@@ -21,7 +21,8 @@ from exfront.backends.dial import Dialer
 from exfront.config.kinds import HostPort
 from exfront.config.listener import ListenerSection
 from exfront.mail.back_end import BackEnd
-from exfront.mail.protocol import imap4_protocol
+from exfront.mail.kinds import IMAP4
+from exfront.mail.protocol import MailProtocol
 from exfront.net.lean.transports import LeanTransports
 from exfront.net.tls import server_options
 from exfront.net.transports import Transports, TwistedTransports
@@ -71,8 +72,8 @@ class StartTlsTests(TestCase):
         listener = ListenerSection("imap4", HostPort("127.0.0.1", 0), "starttls")
         tls = server_options(self.certificate, None)
         factory = ServerFactory()
-        factory.buildProtocol = lambda address: imap4_protocol(  # type: ignore[method-assign, assignment]
-            world.admit("imap4"), world.steps, listener, world.limits, reactor, tls
+        factory.buildProtocol = lambda address: MailProtocol(  # type: ignore[method-assign, assignment]
+            IMAP4, world.admit("imap4"), world.steps, listener, world.limits, reactor, tls
         )
         self.world = world
         with socket.create_server(("127.0.0.1", 0)) as listening:
