@@ -39,7 +39,7 @@ CLOCK_WARNING_TIME = 60.0  # a directory's clock that far away; Kerberos stops a
 # --- transports (net/lean)
 LOOP_TURN = 0.002  # then the reactor has its turn; one event more may follow, of at most 3 ms
 ACCEPT_PAUSE = 0.25  # no descriptor is free: until the next try, while clients wait in the backlog
-DEADLINE_TICK = 0.25  # so late may a deadline of a connection come
+DEADLINE_TICK = 0.25  # so late may a deadline of a connection come, and a long one by a 64th of itself
 TLS_UNREAD_TIME = 1.0  # a peer that takes nothing so long may wait for us to read
 
 DESCRIPTORS_HIGH = 0.9  # S-OPS-5: of RLIMIT_NOFILE; from there on who calls waits in the backlog ...

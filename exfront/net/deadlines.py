@@ -49,7 +49,7 @@ class Deadline:
         """Have it due then. Raises `AlreadyCalled` or `AlreadyCancelled`."""
         self._leave()
         self._when = self._wheel.seconds() + secondsFromNow
-        self._slot = self._wheel.slot(self._when)
+        self._slot = self._wheel.slot(self._when, secondsFromNow)
         self._slot[self] = None
 
     def delay(self, secondsLater: float) -> None:
@@ -74,9 +74,10 @@ class Deadline:
 
 @implementer(IReactorTime)
 class Deadlines:
-    """A clock whose calls come up to `limits.DEADLINE_TICK` late, and cost little: the reactor has one call for all.
+    """A clock whose calls cost little, and come late: by up to `limits.DEADLINE_TICK`, or by a 64th of a long delay.
 
-    Deadlines lie in slots of that length. Of a slot whose deadlines were all cancelled nothing is done before its time
+    Deadlines lie in slots of that length, so that the reactor has one call for all, and no more slots are there at a
+    time than some hundreds. Of a slot whose deadlines were all cancelled nothing is done before its time
     comes, so that one who leaves and one who comes cost the reactor nothing.
     """
 
@@ -91,7 +92,7 @@ class Deadlines:
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kw: object) -> Deadline:
         """See `twisted.internet.interfaces.IReactorTime`."""
         when = self.seconds() + delay
-        slot = self.slot(when)
+        slot = self.slot(when, delay)
         deadline = Deadline(self, when, slot, partial(callable, *args, **kw) if args or kw else callable)
         slot[deadline] = None
         return deadline
@@ -107,9 +108,10 @@ class Deadlines:
         self._look_at = None
         self._slots, self._order = {}, []
 
-    def slot(self, when: float) -> Slot:
-        """Where what is due at `when` waits."""
-        number = int(when / limits.DEADLINE_TICK) + 1
+    def slot(self, when: float, delay: float) -> Slot:
+        """Where what is due at `when`, in `delay` seconds, waits."""
+        ticks = 1 << int(delay / (_FINE * limits.DEADLINE_TICK)).bit_length()
+        number = (int(when / limits.DEADLINE_TICK) // ticks + 1) * ticks
         slot = self._slots.get(number)
         if slot is None:
             slot = self._slots[number] = {}
@@ -141,4 +143,5 @@ class Deadlines:
             self._look_in_time()
 
 
+_FINE = 128  # delays of so many ticks and more have longer slots
 _ROUNDING = 1e-6  # ticks; the reactor calls no sooner than asked, but floats are what they are

@@ -119,6 +119,10 @@ class TwistedTransports:
         """See `Transports`."""
         served = factory if tls is None else _SecureFactory(factory, tls)
         with connected:
+            try:
+                connected.getpeername()
+            except OSError:
+                return  # reset before it was taken: for Twisted's own transports there is no connection
             self.reactor.adoptStreamConnection(connected.fileno(), connected.family, _Of(served, client))
 
     def connect(
