@@ -123,6 +123,8 @@ CACHE_YOUNG_TIME = 1.0  # what was read a moment ago is not doubted: wrong passw
 CACHE_NAMES_PER_ACCOUNT = 64  # more spellings of one account than people use
 CACHE_RENEWALS = 20  # at the same time, in the background; look-ups that people wait for go first
 
+ACTIVESYNC_PEEKED_OCTETS = 512  # of a Sync or Ping, for the log; a Ping has some 100, a Sync of one folder 60
+
 # --- between Client Access servers (S-ROUTE-6)
 CONTEXT_GROUPS = 1024  # of one user; Windows puts no more than 1,015 into a token
 CONTEXT_OCTETS = 96 * 1024  # of a serialized context: so many groups of 76 octets, with room for names

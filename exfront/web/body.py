@@ -50,6 +50,7 @@ class RequestBody:
     limit: int = limits.HTTP_BODY_OCTETS
     changed: Callable[[], None] = field(default=lambda: None)
     received: int = field(default=0, init=False)
+    peeked: bytearray | None = field(default=None, init=False, repr=False)  # its beginning, where a log wants that
     ended: bool = field(init=False)  # from the start, where there is none
     paused: bool = field(default=False, init=False)
     _use: _Use = field(default=_Use.HOLD, init=False)
@@ -100,6 +101,8 @@ class RequestBody:
         self.received += len(octets)
         if self.received > self.limit:
             raise Refused(BODY_TOO_LARGE, f"over {self.limit} octets")
+        if self.peeked is not None and (room := limits.ACTIVESYNC_PEEKED_OCTETS - len(self.peeked)) > 0:
+            self.peeked += octets[:room]
         if self._taker is not None:
             self._taker.send(octets)
 

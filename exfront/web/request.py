@@ -183,6 +183,8 @@ class Request:
         if route.case.directory.application.query == "activesync":
             self._command = command = self._command or parse_query(self.head.query)
             self._running = self.context.devices.begin(self.record, command)
+            if command.name in activesync_log.PEEKED and not self.body.ended:
+                self.body.peeked = bytearray()
         self._forward = forward = Forward(
             self.context, self.head, self.body, self.answer, self.record, route, self._ended, self._envelope
         )
@@ -213,7 +215,8 @@ class Request:
             self._running = None
         if self._command is not None:
             world, command, self._command = self.context.steps.world(), self._command, None
-            activesync_log.note(self.record, command, self._version(), world, self._came_from)
+            peeked = bytes(self.body.peeked or b"")
+            activesync_log.note(self.record, command, self._version(), world, self._came_from, peeked)
 
     def _version(self) -> int:
         """The protocol version that a phone says it speaks."""

@@ -20,6 +20,7 @@ from tests.routing.test_exchange2003 import old
 from tests.routing.test_owa2007 import cas
 from tests.support.directory import MemoryDirectory, MemoryPasswords, mailbox
 from tests.support.steps import SmallWorld
+from tests.support.wbxml import encode
 from tests.web.conversation import ALICE, OK, Conversation, fields_of, read, request
 from tests.web.test_cas_peer import asks_for, context
 
@@ -270,6 +271,25 @@ class LogTests(ActiveSyncCase):
             self.talk.send(request(b"POST " + _PATH + query, ALICE, *lines))
             self.talk.answer()
             self.assertEqual(self.talk.records[-1].target, (_PATH + query).decode() + told)
+
+    def test_what_a_command_begins_with(self) -> None:
+        """A Ping and a Sync, relayed octet for octet; of long ones no more than the beginning is looked at."""
+        self.decide(site="Texas")
+        ping = encode(("Ping:Ping", [("Ping:HeartbeatInterval", "480")]))
+        sync = encode(("AirSync:Sync", [("AirSync:Collections", [("AirSync:Collection", [
+            ("AirSync:SyncKey", "0"), ("AirSync:CollectionId", "5"),
+        ])])]))  # fmt: skip
+        host = "dallas.fourthcoffee.com"
+        for name, body, told in (
+            (b"Ping", ping, f"&Log=Hb480_PrxTo:{host}_"),
+            (b"Sync", sync + bytes(5000), f"&Log=Fc1_Fid:5_St:F_Sk:0_PrxTo:{host}_"),
+            (b"FolderSync", sync, f"&Log=PrxTo:{host}_"),
+        ):
+            length = b"Content-Length: %d\r\n" % len(body)
+            self.talk.send(request(b"POST " + _PATH + b"?Cmd=" + name, ALICE, length, body=body))
+            self.assertTrue(self.sent().endswith(b"\r\n\r\n" + body))
+            self.talk.answer()
+            self.assertEqual(self.talk.records[-1].target, f"{_PATH.decode()}?Cmd={name.decode()}{told}")
 
     def test_what_went_wrong(self) -> None:
         """449 in Exchange's own word; any other reason in the cause's."""

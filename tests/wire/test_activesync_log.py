@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.wire.activesync_log import log_value
+from exfront.wire.wbxml_peek import Told
 
 
 class LogValueTests(SynchronousTestCase):
@@ -21,6 +22,14 @@ class LogValueTests(SynchronousTestCase):
         )
         self.assertEqual(log_value(25), "V25_")
         self.assertEqual(log_value(), "")
+
+    def test_what_the_body_told(self) -> None:
+        """V, Fc, Fid, Ty, Filt, St, Sk, Hb: numbers behind the letters, texts behind a colon."""
+        self.assertEqual(
+            log_value(25, told=Told(1, "7", "Calendar", "4", "593", "")), "V25_Fc1_Fid:7_Ty:Ca_Filt4_St:S_Sk:593_"
+        )
+        self.assertEqual(log_value(told=Told(2, key="0", heartbeat="480")), "Fc2_St:F_Sk:0_Hb480_")
+        self.assertEqual(log_value(told=Told(kind="Notes", filter="x", heartbeat="4_8")), "")
 
     def test_nothing_of_a_text_ends_its_element_or_the_query(self) -> None:
         """S-HTTP-40: what a phone writes as a folder's id is escaped, and cut."""
