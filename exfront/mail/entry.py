@@ -46,10 +46,12 @@ def _as_master(master: Master, name: bytes) -> Credentials:
     return Credentials(name + separator + own, master.secret)
 
 
-def facts_for(session: Session) -> ClientFacts:
-    """What the next proxy or server may be told. Raises `Refused` when no proxy more may come (S-MAIL-16)."""
+def facts_for(session: Session, server: Server) -> ClientFacts | None:
+    """What `server` is told of the client, None for nothing. Raises `Refused` when no hop is left (S-MAIL-16)."""
     if session.hops_left <= 1:
         raise Refused(LOOP, f"loop via=x-proxy-ttl left={session.hops_left}")
+    if server.forward_client is None:
+        return None
     client = Endpoint(session.address, session.port) if session.address else None
     return ClientFacts(client, session.connected, session.id, session.hops_left - 1)
 
@@ -67,8 +69,6 @@ def _endpoint(host: str, port: int) -> Endpoint:
 
 def nameless(alerts: tuple[bytes, ...], server: Server) -> tuple[bytes, ...]:
     """A server's words for a user, who need not know what our servers are called (S-MAIL-17)."""
-    if not alerts:
-        return alerts
     names = [name for name in (server.host, server.address) if name]
     return tuple(without_names(alert, names) for alert in alerts)
 

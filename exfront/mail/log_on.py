@@ -192,19 +192,18 @@ class Way:
     async def _log_on(self, relay: Relay, identity: Identity) -> Entered:
         dialer, kind = self.steps.dialer, self.kind
         credentials = credentials_for(relay, identity)
-        facts = facts_for(self.session)
-        by_commands = relay.server.forward_client == "commands"
+        facts = facts_for(self.session, relay.server)
         dialogue = kind.log_on(
             Entry(
                 credentials,
                 tls=relay.service.tls == "starttls",
-                facts=facts if by_commands else None,
+                facts=facts if relay.server.forward_client == "commands" else None,
                 asks=self.steps.back_ends.ask_capabilities(relay.server.name, kind.protocol),
                 utf8=self.utf8,
             )
         )
         factory = BackEndFactory(kind.new_answer_reader, self.clock)
-        first = preface(relay.server, kind.protocol, facts.client, facts.connected)
+        first = preface(relay.server, kind.protocol, facts.client, facts.connected) if facts is not None else b""
         back_end = cast(BackEnd, await dialer.dial(relay, kind.protocol, factory, first))
         try:
             welcome = await back_end.log_on(
@@ -213,7 +212,9 @@ class Way:
         except BackEndRefused as refused:
             refused.alerts = nameless(refused.alerts, relay.server)
             raise
-        return Entered(back_end, evolve(welcome, alerts=nameless(welcome.alerts, relay.server)))
+        if welcome.alerts:
+            welcome = evolve(welcome, alerts=nameless(welcome.alerts, relay.server))
+        return Entered(back_end, welcome)
 
 
 async def check_acts_for(steps: Steps, identity: Identity, acts_for: bytes) -> None:
