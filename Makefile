@@ -17,7 +17,7 @@ SERVERS = slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modul
 	python3-samba ldb-tools winbind krb5-user dovecot-core dovecot-imapd dovecot-pop3d apache2 nginx libnginx-mod-mail \
 	litmus curl openssl isync libsasl2-modules fetchmail getmail6 mutt procps systemd haproxy
 
-SOAK_SERVERS = chromium chromium-driver sogo sogo-activesync postgresql
+SOAK_SERVERS = chromium chromium-driver sogo sogo-activesync postgresql testssl.sh
 
 .PHONY: lab test check soak corpus mail-corpus screenshots docs clean servers
 

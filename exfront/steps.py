@@ -99,10 +99,11 @@ class Steps:
     async def authenticate(self, record: SessionRecord, name: bytes, secret: Secret) -> Identity:
         """Who is it? `name` is the login name as typed. Raises `Refused`; times and names go to `record`."""
         began = self.clock.seconds()
+        turn = await self.turns.begin(record.client)
         try:
-            async with self.turns.turn(record.client):
-                identity = await self.portal.authenticate(name, secret, record)
+            identity = await self.portal.authenticate(name, secret, record)
         finally:
+            self.turns.end(turn)
             record.steps.authenticate = self.clock.seconds() - began
         return identity
 

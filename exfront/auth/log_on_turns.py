@@ -6,8 +6,6 @@ Those of a client network that are over its number wait for their turn; those ov
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -42,6 +40,9 @@ class _Network:
     waiting: deque[Deferred[None]] = field(factory=deque)
 
 
+Turn = tuple[str, _Network]  # the network's name with it
+
+
 @define(eq=False)
 class LogOnTurns:
     """`settings` is [limits]."""
@@ -52,23 +53,31 @@ class LogOnTurns:
     _all: _Bucket | None = None
     _buckets: OrderedDict[str, _Bucket] = field(factory=OrderedDict)
 
-    @asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[None]:
-        """Holds one of the places of the client's network; `client` is an address, with or without a port.
+    async def begin(self, client: str) -> Turn:
+        """Wait for one of the places of the client's network; `client` is an address, with or without a port.
 
-        Raises `Refused`.
+        To be followed by `end`. Raises `Refused`.
         """
         name = client_network(client)
         self._check_rates(name)
-        network = self._networks.setdefault(name, _Network())
+        network = self._networks.get(name)
+        if network is None:
+            network = self._networks[name] = _Network()
         if network.under_way < self.settings.log_ons_per_address:
             network.under_way += 1
         else:
             await self._wait(name, network)
-        try:
-            yield
-        finally:
-            self._next(name, network)
+        return name, network
+
+    def end(self, turn: Turn) -> None:
+        """The next of the network has its turn."""
+        name, network = turn
+        if network.waiting:
+            network.waiting.popleft().callback(None)
+            return
+        network.under_way -= 1
+        if not network.under_way:
+            del self._networks[name]
 
     def busiest(self) -> tuple[str, int]:
         """The network with most log-ons that are being proven or wait for it, and how many."""
@@ -104,11 +113,3 @@ class LogOnTurns:
         finally:
             if turn in network.waiting:
                 network.waiting.remove(turn)
-
-    def _next(self, name: str, network: _Network) -> None:
-        if network.waiting:
-            network.waiting.popleft().callback(None)
-            return
-        network.under_way -= 1
-        if not network.under_way:
-            del self._networks[name]

@@ -23,9 +23,12 @@ class TurnTests(SynchronousTestCase):
         """A log-on that lasts until its Deferred in `proving` fires."""
 
         async def prove() -> None:
-            async with turns.turn(client):
-                self.proving.append(Deferred())
+            turn = await turns.begin(client)
+            self.proving.append(Deferred())
+            try:
                 await self.proving[-1]
+            finally:
+                turns.end(turn)
 
         return Deferred.fromCoroutine(prove())
 
