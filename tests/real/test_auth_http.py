@@ -160,7 +160,7 @@ class NginxTests(SynchronousTestCase):
 
         The right password is not tried either, until the window has passed.
         """
-        guarded = {**UNGUARDED, "failure_delay": 2.0, "lockout_threshold": 5}
+        guarded = {**UNGUARDED, "failure_delay": 1.0, "lockout_threshold": 5}
         pair = self.pair(authentication=guarded)
         user = self.site.living_on("chicago")[1]
         waits = []
@@ -171,7 +171,7 @@ class NginxTests(SynchronousTestCase):
                 answer = talk.ask(b"a LOGIN %b wrong%d" % (user.name.encode(), number))
                 self.assertIn(b" NO [AUTHENTICATIONFAILED]", answer)
                 waits.append(time.monotonic() - began)
-        for wait, least in zip(waits, (2.0, 4.0, 8.0), strict=True):
+        for wait, least in zip(waits, (1.0, 2.0, 4.0), strict=True):
             self.assertGreaterEqual(wait, least)
             self.assertLess(wait, least + 3.0)
         self.assertIn(_WRONG, self.imap4_refusal(pair, user))

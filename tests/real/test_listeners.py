@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,31 @@ class ListenerTests(SynchronousTestCase):
         return talk.ask(b'a LOGIN %b "%b"' % (user.name.encode(), user.password))
 
 
+@cache
+def _behind(transports: str) -> ExFront:
+    """A front end behind the balancer, until the process ends."""
+    listeners = {
+        "imap": BEHIND,
+        "imaps": {**BEHIND, "tls": "implicit", "allow_plaintext": False},
+        "http": {"protocol": "http", "allow_plaintext": True, "proxy_protocol": [f"{BALANCER}/32"]},
+        "imap-clear": CLEAR,
+    }
+    front = shared().exfront(listeners, process={"transports": transports})
+    front.start()
+    return front
+
+
 class ProxyProtocolTests(ListenerTests):
+    def behind(self) -> ExFront:
+        """The shared one; `mark` is where its access log stands."""
+        front = _behind(self.transports)
+        front.settle()
+        self.mark = len(front.access_lines())
+        return front
+
     def test_the_client_is_the_one_that_the_header_names(self) -> None:
         """S-MAIL-15: version 1 and 2, in one segment with what follows and octet by octet; the log has the client."""
-        front = self.front({"imap": BEHIND})
+        front = self.behind()
         for version in ("v1", "v2"):
             header = write(version, CLIENT, HERE)
             for pieces in ([header], [header[:1], header[1:-1], header[-1:]], [bytes((each,)) for each in header]):
@@ -67,12 +89,12 @@ class ProxyProtocolTests(ListenerTests):
             login = b'a LOGIN %b "%b"\r\n' % (self.user.name.encode(), self.user.password)
             talk.send(write("v2", CLIENT, HERE) + login)
             self.assertIn(b"a OK", talk.until(b"a "))
-        lines = front.lines_since(0, 7)
+        lines = front.lines_since(self.mark, 7)
         self.assertEqual({line["c-ip"] for line in lines}, {"198.51.100.9:4711"})
 
     def test_before_tls(self) -> None:
         """S-MAIL-15: the header comes in the clear before the handshake, whose first octets may be in its segment."""
-        front = self.front({"imaps": {**BEHIND, "tls": "implicit", "allow_plaintext": False}})
+        front = self.behind()
         for at_once in (True, False):
             raw = self.open.enter_context(socket.create_connection(front.at("imaps"), 20, (BALANCER, 0)))
             header = write("v2", CLIENT, HERE)
@@ -98,14 +120,14 @@ class ProxyProtocolTests(ListenerTests):
                 if octets := outgoing.read():
                     raw.sendall(octets)
             raw.close()
-        self.assertEqual({line["c-ip"] for line in front.lines_since(0, 2)}, {"198.51.100.9:4711"})
+        self.assertEqual({line["c-ip"] for line in front.lines_since(self.mark, 2)}, {"198.51.100.9:4711"})
 
     def test_who_is_not_listed_or_says_none(self) -> None:
         """S-MAIL-15: closed without an octet, and a line in the log; nobody waits longer than five seconds.
 
         Bad input: PROXY header missing, wrong or from nobody that is listed.
         """
-        front = self.front({"imap": BEHIND, "plain": CLEAR})
+        front = self.behind()
         header = write("v1", CLIENT, HERE)
         for source, octets, why in (
             ("127.0.0.9", header, "not a listed sender"),
@@ -118,7 +140,7 @@ class ProxyProtocolTests(ListenerTests):
             with Conversation(front.at("imap"), source=source) as talk:
                 talk.send(octets)
                 self.assertEqual(talk.rest(), b"", why)
-            front.settle("plain")
+            front.settle()
             line = front.access_lines()[-2]
             self.assertEqual(line["x-reason"], "XF-PROXY-HDR", why)
             self.assertTrue(line["x-detail"].startswith(why), line["x-detail"])
@@ -131,23 +153,23 @@ class ProxyProtocolTests(ListenerTests):
 
     def test_elsewhere_it_is_a_bad_command(self) -> None:
         """S-MAIL-15: a listener without load balancers believes no header."""
-        front = self.front({"imap-clear": CLEAR})
+        front = self.behind()
         with Conversation(front.at("imap-clear")) as talk:
             talk.until(b"* OK")
             talk.send(write("v1", CLIENT, HERE))
             self.assertIn(b" BAD ", talk.line())
         front.settle()
-        self.assertTrue(all(line["c-ip"].startswith("127.") for line in front.access_lines()))
+        self.assertTrue(all(line["c-ip"].startswith("127.") for line in front.access_lines()[self.mark :]))
 
     def test_health_checks_of_the_balancer(self) -> None:
         """S-MAIL-15: version 2's LOCAL and version 1's UNKNOWN are of the balancer's own connection."""
-        front = self.front({"imap": BEHIND})
+        front = self.behind()
         for version in ("v1", "v2"):
             with Conversation(front.at("imap"), source=BALANCER) as talk:
                 talk.send(write(version, None, None))
                 talk.until(b"* OK")
                 talk.ask(b"a LOGOUT")
-        self.assertTrue(all(line["c-ip"].startswith(f"{BALANCER}:") for line in front.lines_since(0, 2)))
+        self.assertTrue(all(line["c-ip"].startswith(f"{BALANCER}:") for line in front.lines_since(self.mark, 2)))
 
     def test_limits_and_guard_see_the_client(self) -> None:
         """S-MAIL-15, S-OPS-4, S-MAIL-11: counted by the address in the header; the balancer's own is nobody's."""
@@ -174,14 +196,12 @@ class ProxyProtocolTests(ListenerTests):
 
     def test_a_site_by_its_own_address(self) -> None:
         """S-MAIL-15: over HTTP the same: client and log, and X-Forwarded-For stays a client's invention."""
-        front = self.front(
-            {"http": {"protocol": "http", "allow_plaintext": True, "proxy_protocol": [f"{BALANCER}/32"]}}
-        )
+        front = self.behind()
         with Conversation(front.at("http"), source=BALANCER) as talk:
             talk.send(write("v1", CLIENT, HERE) + b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                       b"X-Forwarded-For: 192.0.2.66\r\n\r\n")  # fmt: skip
             self.assertTrue(talk.rest().startswith(b"HTTP/1.1 404 "))
-        self.assertEqual(front.lines_since(0, 1)[0]["c-ip"], "198.51.100.9:4711")
+        self.assertEqual(front.lines_since(self.mark, 1)[0]["c-ip"], "198.51.100.9:4711")
 
 
 class TwistedProxyProtocolTests(ProxyProtocolTests):
@@ -239,6 +259,20 @@ class UnixSocketTests(ListenerTests):
         front.stop()
         self.assertFalse(path.exists())
 
+    def test_with_a_header(self) -> None:
+        """S-MAIL-15: a balancer of this machine says whose connection it is there, too."""
+        path = Path(temporary_folder("sockets")) / "imap4"
+        unix = {**CLEAR, "address": f"unix:{path}", "proxy_protocol": ["127.0.0.1/32"]}
+        front = self.front({"imap-clear": CLEAR, "unix": unix})
+        with socket.socket(socket.AF_UNIX) as talk:
+            talk.settimeout(20)
+            talk.connect(str(path))
+            talk.sendall(write("v2", CLIENT, HERE) + b"a LOGOUT\r\n")
+            self.assertTrue(talk.recv(4096).startswith(b"* OK"))
+        self.assertEqual(front.lines_since(0, 1)[0]["c-ip"], "198.51.100.9:4711")
+
+
+class PlaceTests(ListenerTests):
     def test_a_socket_that_was_left_behind_and_one_that_is_served(self) -> None:
         """S-OPS-12: the first is replaced, the second ends the start with one line."""
         folder = Path(temporary_folder("sockets"))
@@ -251,18 +285,6 @@ class UnixSocketTests(ListenerTests):
         wait_until(lambda: not second.daemon.running, "the end of the second")
         self.assertIn(f"cannot listen on {path}", second.server_log())
         front.stop()
-
-    def test_with_a_header(self) -> None:
-        """S-MAIL-15: a balancer of this machine says whose connection it is there, too."""
-        path = Path(temporary_folder("sockets")) / "imap4"
-        unix = {**CLEAR, "address": f"unix:{path}", "proxy_protocol": ["127.0.0.1/32"]}
-        front = self.front({"imap-clear": CLEAR, "unix": unix})
-        with socket.socket(socket.AF_UNIX) as talk:
-            talk.settimeout(20)
-            talk.connect(str(path))
-            talk.sendall(write("v2", CLIENT, HERE) + b"a LOGOUT\r\n")
-            self.assertTrue(talk.recv(4096).startswith(b"* OK"))
-        self.assertEqual(front.lines_since(0, 1)[0]["c-ip"], "198.51.100.9:4711")
 
 
 class TwistedUnixSocketTests(UnixSocketTests):
@@ -337,13 +359,15 @@ class DescriptorTests(ListenerTests):
         self.assertNotIn("Traceback", front.server_log())
         self.assertNotIn("cannot take a connection", front.server_log())
 
+
+class TwistedDescriptorTests(DescriptorTests):
+    transports = "twisted"
+
+
+class LimitTests(ListenerTests):
     def test_fewer_connections_than_configured(self) -> None:
         """S-OPS-5: the start fits [limits] connections to the process's limit, and says so."""
         front = self.front({"imap-clear": CLEAR}, before=[program("prlimit", "util-linux"), "--nofile=1024:1024"])
         self.assertIn(
             "RLIMIT_NOFILE is 1024, [limits] connections needs 20256: at most 384 are taken", front.server_log()
         )
-
-
-class TwistedDescriptorTests(DescriptorTests):
-    transports = "twisted"
