@@ -291,3 +291,5 @@ def _at_back_end(result: Result) -> Iterator[str]:
     wild = [line for visit in result.visits for line in visit.wild]
     if wild:
         yield f"malformed at the back end: {wild}"
+    if any(not visit.over for visit in result.visits):
+        yield "the back end's connection stays open"
