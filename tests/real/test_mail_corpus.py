@@ -28,7 +28,7 @@ class CorpusTests(SynchronousTestCase):
     timeout = 120
 
     def play(self, theme: str) -> None:
-        """As it is, and octet by octet. No traceback, no secret in a log, no word of what is inside, no connection left."""
+        """As it is, and octet by octet. No traceback, no secret in a log, no word of what is inside, no connection."""
         site = corpus_site()
         mark, lines = len(site.front.server_log()), len(site.front.access_lines())
         found = []
