@@ -176,6 +176,7 @@ SASL_RESPONSE_OCTETS = 64 * 1024  # S-MAIL-6
 IMAP4_LITERAL_OCTETS = 8 * 1024  # S-MAIL-5
 IMAP4_LITERALS = 2  # S-MAIL-5: in one command, before login
 BAD_COMMANDS = 10  # S-MAIL-6
+COMMANDS_BEFORE_LOG_ON = 200  # S-MAIL-6: their answers wait in memory for a client that does not read
 IMAP4_LOGIN_FAILURES = 5  # S-MAIL-11: on one connection
 POP3_LOGIN_FAILURES = 3  # S-MAIL-11
 PIPELINED_OCTETS = 64 * 1024  # S-MAIL-10: held behind a login

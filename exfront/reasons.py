@@ -416,6 +416,10 @@ CLIENT_GONE = Reason("XF-CLIENT-GONE", "the client closed the connection", 499, 
 TOO_MANY_ERRORS = Reason(
     "XF-BAD-COMMANDS", "too many bad commands", 400, "CLIENTBUG", "SYS/PERM", "Too many bad commands."
 )
+TOO_MANY_COMMANDS = Reason(
+    "XF-BAD-COMMANDS", "too many commands before a log-on", 400, "CLIENTBUG", "SYS/PERM",
+    "Too many commands without a log-on.",
+)  # fmt: skip
 BAD_INPUT = Reason(
     "XF-BAD-INPUT", "the client broke the protocol", 400, "CLIENTBUG", "SYS/PERM", "The input is not valid."
 )

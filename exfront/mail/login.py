@@ -19,6 +19,7 @@ from exfront.reasons import (
     CLIENT_TIMEOUT,
     INTERNAL_ERROR,
     PRIVACY_REQUIRED,
+    TOO_MANY_COMMANDS,
     TOO_MANY_ERRORS,
     TOO_MANY_FAILURES,
     WRONG_TOKEN,
@@ -266,6 +267,7 @@ class Login(Generic[Event]):
     _told: Refusal | None = None  # a token was refused: the client has to answer the challenge first
     _failures: int = 0
     _bad_commands: int = 0
+    _commands: int = 0
 
     @property
     def reading(self) -> bool:
@@ -285,6 +287,9 @@ class Login(Generic[Event]):
 
     def take(self, event: Event, followed: bool) -> list[Action]:
         """What the client said; `followed` when more octets of it are already there."""
+        self._commands += 1
+        if self._commands > limits.COMMANDS_BEFORE_LOG_ON:
+            return self._bye(TOO_MANY_COMMANDS)
         request = self.speaker.request(event, self.offer)
         if self._told is not None and not isinstance(request, Senseless):
             refusal, self._told = self._told, None

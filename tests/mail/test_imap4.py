@@ -31,6 +31,7 @@ from exfront.reasons import (
     INTERNAL_ERROR,
     NO_MAILBOX,
     PRIVACY_REQUIRED,
+    TOO_MANY_COMMANDS,
     TOO_MANY_ERRORS,
     TOO_MANY_FAILURES,
     UNKNOWN_USER,
@@ -378,6 +379,17 @@ class EndTests(Imap4Tests):
         self.play(
             SECURE, *[bad] * 9, (b"a x\r\nb x\r\n", [Send(b"a " + NOT_HERE), bye, Close(TOO_MANY_ERRORS)]), (b"", [])
         )
+
+    def test_too_many_commands_without_a_log_on(self) -> None:
+        """S-MAIL-6: good ones too: a client that does not read would fill the memory with their answers.
+
+        Bad input: commands without end, and answers that nobody reads.
+        """
+        book = Playbook(IMAP4, SECURE)
+        for _ in range(200):
+            self.assertEqual(len(book.act(b"a NOOP\r\n")), 1)
+        bye = Send(b"* BYE [CLIENTBUG] Too many commands without a log-on. (XF-BAD-COMMANDS)\r\n")
+        self.assertEqual(book.act(b"a NOOP\r\n"), [bye, Close(TOO_MANY_COMMANDS)])
 
     def test_log_ons_in_clear_count_as_bad_commands(self) -> None:
         book = Playbook(IMAP4, CLEAR)

@@ -28,6 +28,7 @@ from exfront.reasons import (
     INTERNAL_ERROR,
     NO_MAILBOX,
     PRIVACY_REQUIRED,
+    TOO_MANY_COMMANDS,
     TOO_MANY_ERRORS,
     TOO_MANY_FAILURES,
     UNKNOWN_USER,
@@ -228,6 +229,13 @@ class EndTests(Pop3Tests):
         """S-MAIL-6: ten bad commands, then the end."""
         bad: Scene = (b"X\r\n", [UNKNOWN])
         self.play(SECURE, *[bad] * 9, (b"X\r\n", [UNKNOWN, Close(TOO_MANY_ERRORS)]))
+
+    def test_too_many_commands_without_a_log_on(self) -> None:
+        """S-MAIL-6: good ones too: a client that does not read would fill the memory with their answers."""
+        book = Playbook(POP3, SECURE)
+        for _ in range(200):
+            self.assertEqual(len(book.act(b"NOOP\r\n")), 1)
+        self.assertEqual(book.act(b"CAPA\r\n")[-1], Close(TOO_MANY_COMMANDS))
 
     def test_a_line_without_end_closes(self) -> None:
         """S-MAIL-6: over the line limit: -ERR and close.

@@ -59,7 +59,7 @@ events {{ worker_connections 512; }}
 mail {{
   auth_http 127.0.0.1:{auth_http}/auth;
   imap_capabilities IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE UIDPLUS;
-  imap_auth plain login; pop3_auth plain login; pop3_capabilities TOP USER UIDL;
+  imap_auth plain login; pop3_auth plain; pop3_capabilities TOP USER UIDL;
   ssl_certificate {certificate}; ssl_certificate_key {certificate};
 {servers}}}
 """)

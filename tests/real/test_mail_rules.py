@@ -76,6 +76,23 @@ class RuleTests(SynchronousTestCase):
             sender.join(10)
         self.assertLess(grown, 2 * MEGABYTE)
 
+    def test_answers_that_nobody_reads(self) -> None:
+        """S-MAIL-6: a client asks on and on and never reads: the end, and no memory is filled with the answers.
+
+        Bad input: commands without end, and answers that nobody reads
+        """
+        front = self.front()
+        imap4_log_in(front.at("imap-clear"), self.user).logout()
+        before = _resident(front.daemon.pid)
+        for listener, command in (("imap-clear", b"a CAPABILITY\r\n"), ("pop3-clear", b"CAPA\r\n")):
+            with Conversation(front.at(listener)) as talk:
+                sender = threading.Thread(target=_send, args=(talk.socket, command * 1_000_000))
+                sender.start()
+                sender.join(5)
+                self.assertFalse(sender.is_alive(), "not closed")
+        self.assertLess(_resident(front.daemon.pid) - before, 2 * MEGABYTE)
+        self.assertEqual([line["x-reason"] for line in front.lines_since(1, 2)], ["XF-BAD-COMMANDS"] * 2)
+
     def test_failures_are_held_back_longer_and_longer(self) -> None:
         """S-MAIL-11: 0.5 s, 1 s, 2 s for different passwords; the same again, others and the right one wait less."""
         front = self.front({**UNGUARDED, "failure_delay": 0.5, "failure_delay_most": 2.0})

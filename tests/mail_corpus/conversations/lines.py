@@ -53,6 +53,8 @@ ENTRIES = [
     imap4("a line of 100,000 octets", b"a NOOP " + b"x" * 100_000 + b"\r\nb NOOP\r\n", (), "S-MAIL-6", "RFC 2683 3.2.1.5", "nobody needs so much before a log-on", end="told", lacks=(b"\r\nb OK",), splits=False),
     imap4("20,000 octets without a line end", b"x" * 20_000, (), "S-MAIL-6", "RFC 2683 3.2.1.5", "what has no end is not waited for", end="told", splits=False),
     imap4("ten unknown commands", b"".join(b"%d XYZZY\r\n" % number for number in range(10)), _MANY, "S-MAIL-6", "RFC 3501 7.1.5", "who knows no command is sent away", end="told"),
+    imap4("200 commands without a log-on", b"a NOOP\r\n" * 200, ("a OK",) * 200, "S-MAIL-6", "RFC 3501 6.1.2", "patience with good commands; this is the last", end="told", peers=False),
+    imap4("1,000 commands without a log-on", b"a NOOP\r\n" * 1000, ("a OK",) * 200, "S-MAIL-6", "RFC 3501 6.1.2", "who never logs on is sent away, before the answers fill the memory", end="told", peers=False),
     imap4("nine unknown commands", b"".join(b"%d XYZZY\r\n" % number for number in range(9)), _MANY[:9], "S-MAIL-6", "RFC 3501 7.1.5", "one mistake less is borne", peers=False),
     *(imap4(f"{verb} before the log-on", b"a %b\r\n" % line, "a BAD|NO", "S-MAIL-6", "RFC 3501 6.3; RFC 3501 3.1", "only after a log-on") for verb, line in (("SELECT", b"SELECT INBOX"), ("FETCH", b"FETCH 1 BODY[]"), ("IDLE", b"IDLE"), ("LIST", b'LIST "" *'), ("UID", b"UID FETCH 1 FLAGS"), ("COMPRESS", b"COMPRESS DEFLATE"))),
     imap4("DONE on its own", b"DONE\r\n", "DONE BAD", "S-MAIL-6", "RFC 2177 3", "no IDLE is open; it looks like a tag", peers=False),
