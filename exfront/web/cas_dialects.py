@@ -42,13 +42,9 @@ def log_on_place(relay: Relay, application: str, settings: ProxySection) -> LogO
 def proxied_path(relay: Relay, application: str, rest: tuple[bytes, ...]) -> bytes:
     """What stands in place of the path of a request; empty where the client's own goes on.
 
-    `rest` are the segments behind the virtual directory. Raises `Refused` for a path that the second server has not.
+    `rest` are the segments behind the virtual directory. Raises `Refused` for a path that ActiveSync has not.
     """
-    if application != ACTIVESYNC:
-        return b""
-    if tuple(map(bytes.lower, rest)) not in _OUTER:
-        raise Refused(NOT_PUBLISHED, "not a path of ActiveSync")
-    return inner_path(relay)
+    return inner_path(relay) if application == ACTIVESYNC and not is_inner(application, rest) else b""
 
 
 def inner_path(relay: Relay) -> bytes:
@@ -57,12 +53,16 @@ def inner_path(relay: Relay) -> bytes:
 
 
 def is_inner(application: str, rest: tuple[bytes, ...]) -> bool:
-    """Whether a path is that for Client Access servers alone. Raises `Refused` for others within its folder."""
-    if application != ACTIVESYNC or not rest or rest[0].lower() != _INNER[0]:
+    """Whether a path is that for Client Access servers alone.
+
+    Raises `Refused` for all that is neither this nor a phone's: Windows has more than one way to spell a folder.
+    """
+    if application != ACTIVESYNC:
         return False
-    if tuple(map(bytes.lower, rest)) != _INNER:
+    lower = tuple(map(bytes.lower, rest))
+    if lower != _INNER and lower not in _OUTER:
         raise Refused(NOT_PUBLISHED, "not a path of ActiveSync")
-    return True
+    return lower == _INNER
 
 
 def _path(relay: Relay) -> str:

@@ -67,13 +67,17 @@ async def sent_start(envelope: Envelope, route: Route, framing: Framing, proxy: 
 def is_xml(head: RequestHead) -> bool:
     """Whether a server may take the body for SOAP. Raises `Refused` for XML in an encoding that is not read.
 
-    A charset of HTTP goes before what the XML declares (RFC 7303 section 3.2): it must not be UTF-7.
+    A charset of HTTP goes before what the XML declares (RFC 7303 section 3.2): it must not be UTF-7. Whatever speaks of
+    XML anywhere in its type counts as that: XML in parts, or in a second type, is not passed over.
     """
-    kind, _, parameters = (head.get(b"content-type") or b"text/xml").lower().partition(b";")
-    if kind.strip(b" \t") not in _XML:
+    types = [value.lower() for value in head.get_all(b"content-type")] or [b"text/xml"]
+    if not any(b"xml" in each for each in types):
         return False
+    kind, _, parameters = types[0].partition(b";")
+    if len(types) > 1 or kind.strip(b" \t") not in _XML:
+        raise Refused(SOAP_ENCODING, "not one type of XML")
     charsets = [value for name, value in map(_parameter, parameters.split(b";")) if name == b"charset"]
-    if len(charsets) > 1 or not _CHARSETS.issuperset(charsets) or len(head.get_all(b"content-type")) > 1:
+    if len(charsets) > 1 or not _CHARSETS.issuperset(charsets):
         raise Refused(SOAP_ENCODING, "a charset other than UTF-8")
     codings = head.get_all(b"content-encoding")
     if codings and [coding.lower() for coding in codings] != [b"identity"]:

@@ -153,8 +153,16 @@ class ProxyTests(ActiveSyncCase):
             self.assertTrue(self.talk.relayed(ALICE, line=b"OPTIONS " + _PATH + path).startswith(b"OPTIONS " + _INNER))
             self.talk = self.connect()
             self.small.dialer.dialled.clear()
-        for path in (b"/other.eas", b"/default.eas/x"):
-            self.assertEqual(self.talk.ask(b"OPTIONS " + _PATH + path, ALICE).status, 404)
+        for site in ("Illinois", "Texas"):
+            self.decide(mobile("dallas", internal_authentication=_INTEGRATED_ONLY), site=site)
+            for path in (
+                b"/other.eas",
+                b"/default.eas/x",
+                b"/Proxy./default.eas",
+                b"/Proxy%20/default.eas",
+                b"/x/Proxy",
+            ):
+                self.assertEqual(self.talk.ask(b"OPTIONS " + _PATH + path, ALICE).status, 404, path)
 
     def test_a_loop(self) -> None:
         """S-ROUTE-5: our own pseudonym in Via."""

@@ -286,6 +286,9 @@ class ForeignContextTests(SoapCase):
                 (utf7, _XML + b"Content-Type: text/xml; charset=utf-7\r\n"),
                 (b'<?xml version="1.0" encoding="utf-7"?>' + utf7, _XML),
                 (b"\x1f\x8b\x08\x00", _XML + b"Content-Encoding: gzip\r\n"),
+                (envelope(_OWN), b"Content-Type: text/plain\r\n" + _XML),
+                (envelope(_OWN), b"Content-Type: text/plain, text/xml\r\n"),
+                (envelope(_OWN), b'Content-Type: multipart/related; type="application/xop+xml"\r\n'),
             ):  # fmt: skip
                 self.talk = self.connect()
                 self.refused(body, 415, ALICE, kind=kind)
