@@ -82,10 +82,14 @@ Key = tuple[MailProtocol, str]  # a server's name in lower case
 class Capabilities:
     """What was learned of each server; `changed` is called when that is something new.
 
+    `token_refusal` is the challenge by which a back end last refused a token: whoever names nobody gets the same, so
+    that it tells no guesser who is there (S-AUTH-6).
+
     Servers come from configuration and directory alone, so that the table is bounded by them; lists are cut.
     """
 
     changed: Callable[[], None] = lambda: None
+    token_refusal: bytes = b""
     _learned: dict[Key, Learned] = field(factory=dict)
     _seen: set[Key] = field(factory=set)  # in this process
     _told: dict[MailProtocol, str] = field(factory=dict)

@@ -107,6 +107,7 @@ class Way:
     def _wrong_token(self, identity: Identity, record: SessionRecord, refused: BackEndRefused) -> BackEndRefused:
         """The first who judges a token is the back end: that is the client's fault, and no alarm."""
         self.steps.portal.token_refused(identity, record)
+        self.steps.back_ends.capabilities.token_refusal = refused.challenge
         return BackEndRefused(WRONG_TOKEN, refused.detail, refused.status, challenge=refused.challenge)
 
     def _seat_proven(self, record: SessionRecord, entered: Entered) -> None:

@@ -301,7 +301,7 @@ class MailProtocol(SlimProtocol):
         return wait + SystemRandom().uniform(0.0, limits.FAILURE_JITTER)
 
     def _refuse(self, refused: Refused) -> None:
-        refusal = Refusal(refused.reason)
+        refusal = Refusal(refused.reason, challenge=self._way.steps.back_ends.capabilities.token_refusal)
         if isinstance(refused, BackEndRefused):
             refusal = Refusal(refused.reason, refused.code, refused.alerts, refused.challenge)
         self._journal.refused(self._kind.refused)

@@ -178,7 +178,20 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(c.say(b"b NOOP\r\n"), b"b OK NOOP completed.\r\n")
 
     def test_a_token_for_nobody_looks_the_same(self) -> None:
-        """S-AUTH-6: after the same time, with a challenge."""
+        """S-AUTH-6: after the same time, with the challenge by which the back end refuses others."""
+        c = self.connection()
+        c.say(b"a AUTHENTICATE XOAUTH2 " + _token(b"alice") + b"\r\n")
+        c.back_end_says(GREETING)
+        c.back_end_says(b"+ QmFkLg==\r\n")
+        c.back_end_says(b"L NO\r\n")
+        self.assertEqual(c.wait(FLOOR), b"+ QmFkLg==\r\n")
+        c.say(b"\r\n")
+        c.say(b"b AUTHENTICATE XOAUTH2 " + _token(b"nobody") + b"\r\n")
+        self.assertEqual(c.wait(FLOOR), b"+ QmFkLg==\r\n")
+        self.assertEqual(c.say(b"\r\n"), b"b " + FAILED)
+
+    def test_a_token_for_nobody_before_anybody_was_refused(self) -> None:
+        """RFC 7628 section 3.2.2: a challenge of our own."""
         c = self.connection(POP3)
         self.assertEqual(c.say(b"AUTH XOAUTH2 " + _token(b"nobody") + b"\r\n"), b"")
         self.assertTrue(c.wait(FLOOR).startswith(b"+ ey"))
