@@ -42,6 +42,9 @@ ACCEPT_PAUSE = 0.25  # no descriptor is free: until the next try, while clients 
 DEADLINE_TICK = 0.25  # so late may a deadline of a connection come, and a long one by a 64th of itself
 TLS_UNREAD_TIME = 1.0  # a peer that takes nothing so long may wait for us to read
 
+MEMORY_LOOK_TIME = 1.0  # S-OPS-6: between two looks at the process's memory
+LOOP_LOOK_TIME = 0.5  # S-OPS-13: between two looks at the loop ...
+LOOP_LATE_TIME = 0.2  # ... which tell when it came so much late
 DESCRIPTORS_HIGH = 0.9  # S-OPS-5: of RLIMIT_NOFILE; from there on who calls waits in the backlog ...
 DESCRIPTORS_LOW = 0.8  # ... until there are so few
 DESCRIPTORS_RESERVE = 256  # S-OPS-5: files, the directory, listeners, idle connections to back ends

@@ -405,6 +405,9 @@ TOO_MANY_LOG_ONS = Reason(
     Severity.FAULT,
     retry_after=10,
 )
+TOO_MUCH_MEMORY = Reason(
+    "XF-LIMIT", "memory", 503, "LIMIT", "SYS/TEMP", "Too many connections.", Severity.FAULT, retry_after=10
+)
 DRAINING = Reason(
     "XF-DRAIN", "the service is stopping", 503, "UNAVAILABLE", "SYS/TEMP", "The service is stopping.", retry_after=30
 )

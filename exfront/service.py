@@ -65,6 +65,7 @@ from exfront.operate.control_commands import ControlTable
 from exfront.operate.control_socket import ControlSocket
 from exfront.operate.drain import Drain, InOrder
 from exfront.operate.fault_log import FaultLog
+from exfront.operate.pressure import LoopWatch, MemoryWatch, resident
 from exfront.operate.process import Hardening, Settled
 from exfront.operate.signals import StopOnSignal
 from exfront.reasons import PROXY_HEADER, Refused
@@ -125,6 +126,7 @@ def core(settings: Settings, reactor: Any, observers: tuple[IRecordObserver, ...
     proxies += tuple(network for listener in settings.listener for network in listener.speaks_for_many)
     sessions = SessionTable(settings.limits, reactor, observers, many_from=proxies)
     deadlines = Deadlines(reactor)
+    sessions.crowded = MemoryWatch(settings.limits, reactor.seconds).over
     transports: Transports = LeanTransports(reactor, deadlines) if settings.process.lean else TwistedTransports(reactor)
     back_ends = BackEndTable(settings.limits, reactor.seconds)
     dialer = _dialer(settings, transports, back_ends, reactor, deadlines)
@@ -237,6 +239,7 @@ def _learner(directory: Directory, servers: Servers, addresses: tuple[str, ...])
 def build(settings: Settings, reactor: Any, handed: Handed | None = None) -> MultiService:
     """The whole front end as one service; nothing listens before it is started, but what was handed over."""
     handed = handed or Handed()
+    loop = LoopWatch(reactor)
     access_log = open_access_log(settings.log, reactor)
     parts = core(settings, reactor, (access_log, FaultLog()))
     drain = Drain(parts.sessions, settings.limits, reactor)
@@ -254,6 +257,7 @@ def build(settings: Settings, reactor: Any, handed: Handed | None = None) -> Mul
         *_control(settings, parts, reactor),
         Background(lambda: None, parts.pool.stop),
         Background(handed.warn_of_rest, parts.descriptors.stop),
+        Background(loop.start, loop.stop),
         drain,
         *_watching(settings, [each for each in tls if each is not None], reactor),
         *(
@@ -325,10 +329,19 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
         devices=parts.devices.states,
-        limits=lambda: (*parts.steps.limit_states(), LimitState("descriptors", open_now(), most())),
+        limits=lambda: (
+            *parts.steps.limit_states(),
+            LimitState("descriptors", open_now(), most()),
+            LimitState("memory", resident(), settings.limits.memory),
+        ),
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
+
+
+def _of_process(settings: Settings) -> tuple[LimitState, ...]:
+    memory = LimitState("memory", resident(), settings.limits.memory)
+    return LimitState("descriptors", open_now(), most()), memory
 
 
 def _listener(

@@ -17,7 +17,7 @@ from exfront.config.kinds import Network
 from exfront.config.limits import LimitsSection
 from exfront.decision import SessionRecord
 from exfront.interfaces import IRecordObserver
-from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, TOO_MANY_OF_A_USER, Refused
+from exfront.reasons import DRAINING, TOO_MANY_CONNECTIONS, TOO_MANY_OF_A_USER, TOO_MUCH_MEMORY, Refused
 from exfront.topology import Protocol
 from exfront.wire.proxy_protocol import Endpoint
 
@@ -67,7 +67,8 @@ class LimitState:
 class SessionTable:
     """All sessions by id. `settings` is [limits]; `clock` gives monotonic seconds (S-OPS-10).
 
-    `many_from` are networks whose addresses stand for many clients: trusted proxies.
+    `many_from` are networks whose addresses stand for many clients: trusted proxies. `crowded` says whether there is no
+    memory for newcomers.
     """
 
     settings: LimitsSection
@@ -76,6 +77,7 @@ class SessionTable:
     wall_clock: Callable[[], float] = time.time
     draining: bool = False
     many_from: tuple[Network, ...] = ()
+    crowded: Callable[[], bool] = lambda: False
     _on_empty: Callable[[], None] | None = None
     _sessions: dict[str, Session] = field(factory=dict)
     _per_network: Counter[str] = field(factory=Counter)
@@ -206,6 +208,8 @@ class SessionTable:
             raise Refused(DRAINING)
         if len(self._sessions) >= self.settings.connections:
             raise Refused(TOO_MANY_CONNECTIONS, "limit name=connections")
+        if self.crowded():
+            raise Refused(TOO_MUCH_MEMORY, "limit name=memory")
 
     def _check_network(self, network: str) -> None:
         if self._per_network[network] >= self.settings.connections_per_address:

@@ -45,6 +45,8 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
         findings.error((*here, "certificates"), "without TLS nobody sees them", '"starttls", "implicit"', also=(tls,))
     if listener.protocol == "auth_http" and listener.tls != "none":
         findings.error(tls, "nginx asks without TLS", '"none"', also=(protocol,))
+    if listener.protocol == "auth_http":
+        _not_by_nginx(settings, findings)
     _balancers(listener, here, findings)
     _http_only(listener, here, findings)
     _auth_http_only(listener, here, findings)
@@ -52,6 +54,14 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
         findings.warn((*here, "allow_plaintext"), "passwords may cross the network in clear")
     if listener.protocol in ("imap4", "pop3") and listener.tls == "none" and not listener.allow_plaintext:
         findings.warn(protocol, "nobody can log on here: no TLS, and allow_plaintext is false")
+
+
+def _not_by_nginx(settings: Settings, findings: Findings) -> None:
+    for index, server in enumerate(settings.server):
+        for name in ("imap4", "pop3"):
+            if getattr(server, name) and getattr(server, f"{name}_tls") != "none":
+                text = "nginx speaks no TLS to it: its users cannot come by auth_http"
+                findings.warn(("server", index, f"{name}_tls"), text)
 
 
 def _balancers(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from exfront import limits
-from exfront.config.kinds import Count, CountOrNone, Seconds, SecondsOrNone
+from exfront.config.kinds import Count, CountOrNone, Octets, Seconds, SecondsOrNone
 
 
 @frozen
@@ -19,6 +19,7 @@ class LimitsSection:
     log_ons_per_address: Count = limits.LOG_ONS_PER_ADDRESS
     log_ons_per_second: CountOrNone = 0
     log_ons_per_second_per_address: CountOrNone = 0
+    memory: Octets = 0
     drain_time: Seconds = limits.DRAIN_TIME
     tls_handshake_time: Seconds = limits.TLS_HANDSHAKE_TIME
     certificate_watch_time: Seconds = limits.CERTIFICATE_WATCH_TIME

@@ -76,6 +76,8 @@ class ListenerTests(SynchronousTestCase):
         """S-MAIL-15, S-OPS-11: only for who is named; passwords that cross the network are a warning."""
         asked = DIRECTORY + '[[listener]]\nprotocol = "auth_http"\naddress = "127.0.0.1:9000"\n'
         self.assertEqual((errors(related(asked)), warnings(related(asked))), ([], []))
+        server = '[[server]]\nname = "a"\nhost = "a.b"\nimap4_tls = "starttls"\npop3 = 0\npop3_tls = "implicit"\n'
+        self.assertEqual(warnings(related(asked + server)), ["10 server[1].imap4_tls"])
         found = errors(related(asked + 'tls = "implicit"\naskers = ["0.0.0.0/0"]\n[tls]\ncertificate = "a"\n'))
         self.assertEqual(
             found, ["7 listener[1].tls: nginx asks without TLS", "8 listener[1].askers[1]: 0.0.0.0/0 is everybody"]

@@ -138,6 +138,13 @@ class CertificateTests(FilesTestCase):
         (mistake,) = self.mistakes(more=self.tls(self.authority.issue("c.d")), now=then)
         self.assertTrue(mistake.startswith("9 tls.certificate: the certificate is not valid before 20"), mistake)
 
+    def test_certificates_of_a_listener(self) -> None:
+        """S-OPS-12, S-TLS-5: each of them, as those of [tls]."""
+        good, expired = self.authority.issue("a.b"), self.authority.issue("c.d", expired=True)
+        more = f'certificates = ["{good}", "{expired}"]\ntls = "starttls"\n'
+        (mistake,) = self.mistakes(more=more)
+        self.assertIn("listener[1].certificates[2]: the certificate expired on 20", mistake)
+
     def test_files_that_are_none(self) -> None:
         certificate, key = self.split(self.authority.issue("a.b"))
         broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

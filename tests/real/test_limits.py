@@ -114,6 +114,17 @@ class LimitTests(SynchronousTestCase):
         self.open.close()
         self.assertEqual(self.details(front), {"limit name=connections"})
 
+    def test_memory(self) -> None:
+        """S-OPS-6: with more than it may have it takes nobody new, and says so; who is in stays in."""
+        front = self.front(memory=1024 * 1024 * 1024)
+        imap4_log_in(front.at("imap-clear"), self.user).logout()
+        front.stop()
+        front = self.front(memory=1024 * 1024)
+        with Conversation(front.at("imap-clear")) as late:
+            self.assertEqual(late.rest(), b"")
+        wait_until(lambda: "limit name=memory" in {line["x-detail"] for line in front.access_lines()}, "the line")
+        self.assertIn("mem_shed octets=", front.server_log())
+
     def test_log_ons_of_an_address_wait_for_their_turn(self) -> None:
         """S-OPS-4: 40 at once where two are proven at a time: all get in."""
         front = self.front(log_ons_per_address=2)
