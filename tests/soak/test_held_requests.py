@@ -60,7 +60,7 @@ class HeldRequestTests(SynchronousTestCase):
         credentials = base64.b64encode(f"{user.name}:{user.password.decode()}".encode()).decode()
         query = f"Cmd=Ping&User={user.name}&DeviceId=device{number}&DeviceType=SmartPhone"
         lines = (
-            f"POST {PHONES}/held/x?{query} HTTP/1.1", f"Host: {PUBLIC_NAME}", f"Authorization: Basic {credentials}",
+            f"POST {PHONES}?{query} HTTP/1.1", f"Host: {PUBLIC_NAME}", f"Authorization: Basic {credentials}",
             "MS-ASProtocolVersion: 12.1", "Content-Length: 4", "", "",
         )  # fmt: skip
         return "\r\n".join(lines).encode() + b"\x03\x01\x6a\x00"

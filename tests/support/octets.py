@@ -1,8 +1,8 @@
 """A web back end that sends and takes bodies of any size without a disk, and holds requests until it is told.
 
 ``GET …/down/N`` sends N octets of a pattern in which no two places nearby look alike; a body that is sent to any other
-path is compared with the same pattern, octet for octet, and the answer says how many were right. ``GET …/held/NAME``
-is answered when ``POST /release`` came. Runs as a process of its own: see `Octets`.
+path is compared with the same pattern, octet for octet, and the answer says how many were right. ``GET …/held/NAME``,
+and a Ping of ActiveSync, is answered when ``POST /release`` came. Runs as a process of its own: see `Octets`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class _Connection:
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
         while not isinstance(event := await self._event(), h11.EndOfMessage):
             body.add(event.data)
-        await self._answer(head.method, head.target.partition(b"?")[0].split(b"/"), body)
+        path, _, query = head.target.partition(b"?")
+        await self._answer(path.split(b"/"), query.startswith(b"Cmd=Ping&"), body)
         return self.machine.our_state is h11.DONE
 
     async def _event(self) -> h11.Event:
@@ -132,11 +133,11 @@ class _Connection:
             self.machine.receive_data(await self.reader.read(PIECE))
         return event
 
-    async def _answer(self, method: bytes, path: list[bytes], body: Comparison) -> None:
+    async def _answer(self, path: list[bytes], ping: bool, body: Comparison) -> None:
         if path[-2:-1] == [b"down"]:
             await self._down(int(path[-1]))
             return
-        if path[-2:-1] == [b"held"]:
+        if ping or path[-2:-1] == [b"held"]:
             await self.held.wait()
         elif path == [b"", b"release"]:
             self.held.release()
