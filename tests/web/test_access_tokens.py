@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 from attrs import evolve
+from cryptography import x509
+from OpenSSL.crypto import X509
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront import limits
@@ -16,9 +22,11 @@ from exfront.topology import Database, Mailbox, Server, Service, Topology
 from exfront.wire.sid import PackedSids, sid_octets
 from tests.exchange.token2013 import Token, decode
 from tests.routing.test_exchange2013 import node
+from tests.support.authority import Authority
 from tests.support.directory import MemoryDirectory, mailbox
 from tests.support.steps import SmallWorld
 from tests.web.conversation import ALICE, BOB, DIRECTORIES, OK, SITE, Conversation, basic, fields_of, read, request
+from tests.web.logging_on import Browser
 from tests.web.test_headers import UNTRUSTED
 
 _SID, _BOBS = "S-1-5-21-1-2-3-1104", "S-1-5-21-1-2-3-1105"
@@ -165,6 +173,38 @@ class SaidTests(TokenCase):
         self.small.dialer.refuse = BACK_END_CERTIFICATE
         answer = read(self.talk.send(request(b"GET /owa/", ALICE)))
         self.assertEqual((answer.status, b"XF-BE-CERT" in answer.body, self.servers()), (502, True, ["houston"]))
+
+
+class LoggedOnOtherwiseTests(TokenCase):
+    """Who gave no password with the request has a token too: nothing else is needed to name him."""
+
+    def test_by_form(self) -> None:
+        """A 401 to the token is not about the user: his log-on stands."""
+        browser = Browser(world=self.small)
+        self.addCleanup(browser.talk.end)
+        browser.log_on()
+        sent = browser.sent()
+        self.assertEqual(self.token(sent).sid, _SID)
+        self.assertNotIn(b"Authorization", sent)
+        self.assertNotIn(b"X-ExFront-Logon", sent)
+        self.assertEqual(browser.gets(_DENIED).status, 502)
+        self.assertEqual(self.token(browser.sent()).sid, _SID)
+
+    def test_by_a_certificate(self) -> None:
+        """S-ROUTE-3: it gives no password, and none is needed."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        authority = Authority(folder)
+        directory = VirtualDirectorySection("/owa", "owa", authentication="certificate", identity="none")
+        talk = Conversation((evolve(SITE, virtual_directory=(directory,)),), secure=True, handshake=False,
+                            world=self.small)  # fmt: skip
+        self.addCleanup(talk.end)
+        shown = x509.load_pem_x509_certificates(authority.issue_client("alice").read_bytes())[0]
+        talk.client.peer = X509.from_cryptography(shown)
+        cast("IHandshakeListener", talk.protocol).handshakeCompleted()
+        sent = talk.relayed(line=b"GET /owa/")
+        self.assertEqual(self.token(sent).sid, _SID)
+        self.assertIn(b"msExchProxyUri: https://mail.fourthcoffee.com/owa/", fields_of(sent))
 
 
 class HeldTests(TokenCase):
