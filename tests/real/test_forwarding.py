@@ -13,11 +13,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from exfront.operate.control_client import ask
 from tests.support.clients import PATIENCE, Conversation, first_mail, imap4_log_in, write_private
 from tests.support.dovecot import Dovecot, MailUser, Master
 from tests.support.dovecot_proxy import DovecotProxy
 from tests.support.exfront import ExFront
-from tests.support.mail_site import LISTENERS, mail_user, shared
+from tests.support.mail_site import LIMITS, LISTENERS, mail_user, shared
 from tests.support.process import temporary_folder, wait_until
 
 FRONT = {name: LISTENERS[name] for name in ("imaps", "pop3s")}
@@ -51,6 +52,7 @@ class _Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = shared()
         self.user = self.site.living_on("chicago")[5]
+        self.socket = Path(temporary_folder("control")) / "run" / "control.sock"
         people = [mail_user(person) for person in self.site.chicago.people]
         if not self.passwords_known:
             people = [MailUser(each.name, b"none of theirs", each.logins) for each in people]
@@ -65,7 +67,10 @@ class _Case(SynchronousTestCase):
         ports = {"imap4": self.dovecot.imap, "pop3": self.dovecot.pop3}
         section = self.site.chicago.section(**{"address": "127.0.0.22", **ports, **changes})
         servers = [section, self.site.dallas.section()]
-        front = self.site.exfront(FRONT, server=servers, process={"transports": "lean" if lean else "twisted"})
+        control = {"allow_root": True, "socket": str(self.socket)}
+        transports = {"transports": "lean" if lean else "twisted"}
+        limits = {**LIMITS, "back_end_probe_period": 1.0}
+        front = self.site.exfront(FRONT, server=servers, process=transports, control=control, limits=limits)
         self.addCleanup(front.daemon.kill)
         front.start()
         return front
@@ -156,6 +161,24 @@ class ClientAddressTests(_Case):
     def test_proxy_header_before_tls_on_twisted_s_transports(self) -> None:
         """S-MAIL-15, S-MAIL-16: the same on any platform."""
         self.check(self.proxied("imaps", "pop3s"), "implicit", forward_client="proxy_v2", lean=False)
+
+    def test_probes_bring_a_header_that_names_nobody(self) -> None:
+        """S-MAIL-15, S-ROUTE-12: version 1's UNKNOWN and version 2's LOCAL, which Dovecot takes."""
+        imap, pop3 = self.proxied("imap", "pop3s")
+        for version in ("proxy_v1", "proxy_v2"):
+            front = self.front(
+                imap4=imap, imap4_tls="starttls", pop3=pop3, pop3_tls="implicit", http=0, probe=True,
+                forward_client=version,
+            )  # fmt: skip
+            wait_until(lambda: self.probes() == {"imap4": "ok", "pop3": "ok"}, f"probes with {version}", 20.0)
+            front.stop()
+
+    def probes(self) -> dict[str, str]:
+        """How the probes of chicago ended, by application; empty before the daemon listens."""
+        if not self.socket.exists():
+            return {}
+        rows = ask(self.socket, "backends", {}).result
+        return {row["application"]: row["probe"] for row in rows if row["server"] == "chicago" and row["probe"]}
 
     def test_a_wrong_certificate_behind_a_proxy_header(self) -> None:
         """S-ROUTE-8: the header has said who the client is, and nothing more is said."""
