@@ -62,6 +62,7 @@ class MixedLoadTests(SynchronousTestCase):
         self.addCleanup(self.front.daemon.kill)
         self.front.start()
         self.people = site.living_on("chicago")
+        self.seen: list[int] = []  # the memory, each second
         self.busy = [self.target(index, tls) for index, tls in enumerate((False, True))]
         for target in self.busy:
             self.give_mail(target)
@@ -100,6 +101,8 @@ class MixedLoadTests(SynchronousTestCase):
         waiting.leave()
         print(f"figure: mixed load, {SECONDS:.0f} s: {done}, {waiting.rounds} rounds of {4 * WAITING} who wait")
         print(f"figure: mixed load: {settled / 1e6:.1f} MB after {SETTLED:.0f} s, {end / 1e6:.1f} MB at the end")
+        course = [f"{statistics.median(self.seen[at : at + 60]) / 1e6:.1f}" for at in range(0, len(self.seen), 60)]
+        print(f"figure: mixed load: minute by minute {' '.join(course)} MB")
         self.assertGreater(min(done.values()), 0)
         self.assertLess(abs(end - settled), GROWTH * settled)
         self.front.wait_for_connections(0, [(self.site.slapd.address, self.site.slapd.ldap)], 60)
@@ -108,7 +111,7 @@ class MixedLoadTests(SynchronousTestCase):
 
     def memory_during(self, waiting: Waiting, until: float, working: dict[tuple[str, bool], Future[int]]) -> float:
         """Have everybody go on until then; the middle of the memory in the last rounds."""
-        seen: list[int] = []
+        seen = self.seen
         while time.monotonic() < until:
             for kind, work in working.items():
                 if work.done() and work.exception() is not None:
