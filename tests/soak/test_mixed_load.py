@@ -18,7 +18,7 @@ from benchmarks.measure import proportional_memory
 from tests.support.clients import basic
 from tests.support.exfront import UNGUARDED
 from tests.support.mail_site import LIMITS, PUBLIC_NAME, shared
-from tests.support.mixed_load import KINDS, Target, mail, run
+from tests.support.mixed_load import KINDS, Target, give_mail, run
 from tests.support.octets import Octets
 from tests.support.process import temporary_folder, wait_until
 
@@ -65,21 +65,13 @@ class MixedLoadTests(SynchronousTestCase):
         self.seen: list[int] = []  # the memory, each second
         self.busy = [self.target(index, tls) for index, tls in enumerate((False, True))]
         for target in self.busy:
-            self.give_mail(target)
+            self.addCleanup(give_mail(site, target.user))
 
     def target(self, index: int, tls: bool) -> Target:
         """How one of the users comes."""
         imap, http = ("imaps", "https") if tls else ("imap-clear", "http")
         ca_file = str(self.site.authority.ca_file) if tls else ""
         return Target(self.front.at(imap), self.front.at(http), self.people[index], ca_file)
-
-    def give_mail(self, target: Target) -> None:
-        """A large one, to be fetched again and again."""
-        maildir = self.site.chicago.dovecot.mailbox(target.user.alias)
-        file = maildir / "new" / "1700000000.large"
-        file.write_bytes(mail())
-        os.chown(file, maildir.stat().st_uid, maildir.stat().st_gid)
-        self.addCleanup(lambda: [each.unlink() for each in maildir.glob("*/1700000000.large*")])
 
     def test_a_quarter_of_an_hour(self) -> None:
         """S-OPS-6: no answer is wrong, memory stays what it was after three minutes, and nothing is left at the end."""

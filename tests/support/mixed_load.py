@@ -17,6 +17,7 @@ from contextlib import closing
 from attrs import frozen
 
 from tests.support.clients import PATIENCE, basic
+from tests.support.mail_site import MailSite
 from tests.support.octets import Comparison, pieces
 from tests.support.population import Person
 from tests.support.process import Address
@@ -49,6 +50,15 @@ def mail(octets: int = MAIL) -> bytes:
     """A mail in which no two lines are alike."""
     lines = (b"%012d%s\r\n" % (number, b"x" * 58) for number in range(octets // 72))
     return b"Subject: large\r\n\r\n" + b"".join(lines)
+
+
+def give_mail(site: MailSite, user: Person) -> Callable[[], object]:
+    """Put it into the user's INBOX on chicago; the result takes it away again."""
+    maildir = site.chicago.dovecot.mailbox(user.alias)
+    file = maildir / "new" / "1700000000.large"
+    file.write_bytes(mail())
+    os.chown(file, maildir.stat().st_uid, maildir.stat().st_gid)
+    return lambda: [each.unlink() for each in maildir.glob("*/1700000000.large*")]
 
 
 def logins(target: Target) -> int:

@@ -20,9 +20,9 @@ from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactor
 from twisted.python.failure import Failure
 
 from exfront.net.addresses import address_of
+from exfront.net.lean.handle import Name
 from exfront.net.lean.loop import EDGES, Flags, LeanLoop
 from exfront.net.lean.port import Starts
-from exfront.net.lean.stream import Name
 
 _ANSWERED = EPOLLOUT | EPOLLERR | EPOLLHUP
 

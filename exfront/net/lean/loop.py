@@ -139,7 +139,9 @@ class LeanLoop:
             self._events.extend(self._epoll.poll(0, _EVENTS))
 
     def _pass_on(self, until: float) -> bool:
-        """Pass on what waits; False when there was nothing, or when there is no time for more.
+        """Pass on what waits; ends when nothing waits any more, or when there is no time for more.
+
+        False where it makes no sense to look at the kernel once more: nothing had waited, or the time is up.
 
         First a call for each that asked for one before (who asks again meanwhile has its turn after the events), then
         the events. An event taken from the kernel comes no second time, so those that are left are kept.

@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from exfront import limits
 from exfront.net.addresses import Address, address_of
+from exfront.net.lean.handle import Name
 from exfront.net.lean.loop import Flags, LeanLoop
-from exfront.net.lean.stream import Name
 from exfront.net.reactor_port import NONE_FREE
 
 

@@ -216,7 +216,11 @@ class SecureTransport(LeanTransport):
             self._later()
 
     def _gather(self, wire: Wire) -> tuple[bytes, SSL.Error | None]:
-        """Several records as one piece, and the error that stands behind them."""
+        """Several records as one piece, and the error that stands behind them.
+
+        Ends at an error, which WantRead is too; when a record came short and OpenSSL holds no more, as later ones
+        report themselves; and after `_GATHERED` octets.
+        """
         wire.wants_write = False
         pieces: list[bytes] = []
         recv = wire.connection.recv
@@ -241,7 +245,8 @@ class SecureTransport(LeanTransport):
             self._broken(error)
 
     def _send(self, data: Piece) -> int:
-        """A record at a time; what OpenSSL did not take is offered again as it was, by `_flush`."""
+        """A record at a time; ends when all went out, or when OpenSSL takes no more: the same octets are offered again
+        then, by `_flush`, as it demands (SSL_write(3))."""
         wire = self._tls
         if wire.shaking:
             return 0

@@ -26,6 +26,7 @@ class Pipe:
     def burst(self, source: int, sink: int) -> tuple[int, bytes]:
         """Move what `source` has, a burst at most: how many octets came, and those of them that `sink` did not take.
 
+        Ends when the pipe is empty: moved on by the kernel, or, where `sink` takes no more, read out.
         0 octets are the stream's end. Raises BlockingIOError where `source` has none, and OSError: `source` is lost. A
         sink that is lost takes none, and says why when it is written to.
         """
@@ -59,7 +60,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def _emptied(out: int, octets: int) -> bytes:
-    """What is in the pipe; a read gives all that is asked for, unless the pipe is not that full."""
+    """What is in the pipe: ends when so many `octets` were read, which are all that is in it."""
     pieces = []
     while octets:
         piece = os.read(out, octets)

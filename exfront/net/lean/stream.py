@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from exfront.net.addresses import Address, address_of
+from exfront.net.lean.handle import Handle, Name
 from exfront.net.lean.loop import EDGES, READ_ENDED, Flags, LeanLoop
 from exfront.net.transports import Counter
 
@@ -37,12 +37,11 @@ DONE = Failure(ConnectionDone())
 LOST = Failure(ConnectionLost())
 ABORTED = Failure(ConnectionAborted())
 
-Name = Any  # an address as the socket module has it: a tuple
 Piece = bytes | memoryview
 
 
 @implementer(ITCPTransport, IPushProducer, IConsumer, ISystemHandle)
-class LeanTransport:
+class LeanTransport(Handle):
     """One connected socket.
 
     What cannot be sent waits in `_out`, and as long as something waits there the producer is paused: it holds one write
@@ -60,7 +59,6 @@ class LeanTransport:
         "_loop",
         "_out",
         "_paused",
-        "_peer",
         "_producer",
         "_pushing",
         "_read_ended",
@@ -69,20 +67,18 @@ class LeanTransport:
         "_shut",
         "_shutting",
         "_sink",
-        "_socket",
         "_tls",
         "_why",
         "protocol",
     )
 
     def __init__(self, loop: LeanLoop, connected: socket.SocketType, peer: Name, calls: bool = False) -> None:
+        super().__init__(connected, peer)
         self.protocol: Any = None
         self._calls = calls  # whether we made the connection
         self._tls: Any = None  # `secure.Wire`, of those that speak TLS
         self._loop = loop
-        self._socket: socket.SocketType | None = connected
         self._fd = connected.fileno()
-        self._peer = peer
         self._out: deque[Piece] | None = None  # what waits to be sent; never empty
         self._producer: Any = None
         self._pushing = False  # the producer is a push producer
@@ -148,38 +144,6 @@ class LeanTransport:
         if self._socket is not None and not self._shutting:
             self._shutting = True
             self._later()
-
-    def getPeer(self) -> Address:
-        """The other end."""
-        return address_of(self._peer)
-
-    def getHost(self) -> Address:
-        """This end."""
-        return address_of(self.getHandle().getsockname())
-
-    def getHandle(self) -> Any:
-        """The socket. Raises `OSError` when there is no connection any more."""
-        if self._socket is None:
-            raise OSError("not connected")
-        return self._socket
-
-    def getTcpNoDelay(self) -> bool:
-        """Whether small pieces go out at once."""
-        return bool(self.getHandle().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Send small pieces at once."""
-        handle = self.getHandle()
-        if handle.family != socket.AF_UNIX:  # which has no delay
-            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
-
-    def getTcpKeepAlive(self) -> bool:
-        """Whether a silent peer is asked now and then."""
-        return bool(self.getHandle().getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Ask a silent peer now and then."""
-        self.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enabled))
 
     # --- IPushProducer, IConsumer
 

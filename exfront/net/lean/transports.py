@@ -19,10 +19,10 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ServerFactory
 
 from exfront.net.lean.call import LeanCall
+from exfront.net.lean.handle import Name
 from exfront.net.lean.loop import LeanLoop
 from exfront.net.lean.port import LeanPort, Starts
 from exfront.net.lean.secure import PlainTransport, SecureTransport, accepting, calling
-from exfront.net.lean.stream import Name
 
 
 class LeanTransports:
@@ -51,11 +51,15 @@ class LeanTransports:
         tls: IOpenSSLContextFactory | None = None,
     ) -> None:
         """See `exfront.net.transports.Transports`."""
+        try:
+            peer = connected.getpeername()
+        except OSError:  # reset in the meantime: nobody needs to hear of it
+            connected.close()
+            return
         protocol = factory.buildProtocol(client)
         if protocol is None:
             connected.close()
             return
-        peer = connected.getpeername()
         raw = socket.SocketType(connected.family, socket.SOCK_STREAM, 0, connected.detach())
         try:
             self._start(tls)(raw, peer, protocol)
