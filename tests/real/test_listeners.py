@@ -342,7 +342,8 @@ class DescriptorTests(ListenerTests):
         first = self.open.enter_context(Conversation(front.at("imap-clear")))
         first.until(b"* OK")
         crowd = [self.open.enter_context(Conversation(front.at("imap-clear"))) for _ in range(200)]
-        wait_until(lambda: "accept_paused descriptors=57 limit=64" in front.server_log(), "the pause")
+        wait_until(lambda: "accept_paused" in front.server_log(), "the pause")
+        self.assertRegex(front.server_log(), r"accept_paused descriptors=(57|58|59|60) limit=64")
         self.assertIn("RLIMIT_NOFILE is 64", front.server_log())
         self.assertIn(b"a OK", self.log_in(first))
         began = cpu_seconds(front.daemon.pid)
