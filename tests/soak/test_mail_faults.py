@@ -223,10 +223,7 @@ class MailFaultTests(SynchronousTestCase):
             await asyncio.sleep(2)
 
         self.run_beside(warm, sessions=100)
-        with Conversation(self.address) as talk:
-            talk.until(b"* OK")
-            user = self.user(FAULTY)
-            self.assertTrue(talk.ask(b"a LOGIN " + user.name.encode() + b" " + user.password).startswith(b"a OK"))
+        with self.logged_on() as talk:
             before = _anonymous(pid)
             talk.send(b"t FETCH 1000000000\r\n")
             time.sleep(10)
@@ -235,6 +232,51 @@ class MailFaultTests(SynchronousTestCase):
             talk.socket.settimeout(5)
             self.assertIn(b"{1000000000}", talk.socket.recv(200), "it was sent to")
         self.assertLessEqual(grown, MEGABYTE)
+
+    def test_a_back_end_that_never_reads(self) -> None:
+        """S-MAIL-20: a client has 1 GB for a back end that is stopped: the process grows by no more than 1 MB."""
+        front, process = self.stage.front.daemon.pid, self.stage.back_ends[FAULTY].daemon.pid
+        with self.logged_on() as talk:
+            self.assertTrue(talk.ask(b"t NOOP").startswith(b"t OK"))
+            os.kill(process, signal.SIGSTOP)
+            self.addCleanup(os.kill, process, signal.SIGCONT)
+            before, sent, limit = _anonymous(front), 0, time.monotonic() + 10
+            talk.socket.settimeout(1)
+            talk.send(b"u APPEND INBOX {1000000000}\r\n")
+            with contextlib.suppress(TimeoutError):
+                while time.monotonic() < limit:
+                    sent += talk.socket.send(bytes(MEGABYTE))
+            time.sleep(3)
+            grown = _anonymous(front) - before
+        print(
+            f"figure: {self.id().rpartition('.')[2]}: {sent / MEGABYTE:.0f} MB taken, grown by {grown / 1024:.0f} KiB"
+        )
+        self.assertLessEqual(grown, MEGABYTE)
+
+    def test_no_progress_ends_both(self) -> None:
+        """S-MAIL-20: a client that never reads is left after the time without progress (2 s here, looked at each 60)."""
+        site = self.stage.site
+        back_end = self.stage.back_ends[FAULTY]
+        chicago = site.chicago.section(address=back_end.address, imap4=back_end.port)
+        front = site.exfront(
+            {"imap": LISTENERS["imap-clear"]}, server=[chicago, site.dallas.section()],
+            limits={**LIMITS, "stall_time": 2.0},
+        )  # fmt: skip
+        self.addCleanup(front.daemon.kill)
+        front.start()
+        with self.logged_on(front) as talk:
+            talk.send(b"t FETCH 1000000000\r\n")
+            front.wait_for_connections(0, [(site.slapd.address, site.slapd.ldap)], 130)
+        (line,) = front.lines_since(0, 1)
+        self.assertEqual(line["x-reason"], "XF-CLIENT-TIMEOUT")
+
+    def logged_on(self, front: ExFront | None = None) -> Conversation:
+        """A user of the faulty server."""
+        user = self.user(FAULTY)
+        talk = Conversation((front or self.stage.front).at("imap"))
+        talk.until(b"* OK")
+        self.assertTrue(talk.ask(b"a LOGIN %b %b" % (user.name.encode(), user.password)).startswith(b"a OK"))
+        return talk
 
     def user(self, server: str) -> Person:
         """One who lives there."""
