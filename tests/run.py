@@ -75,7 +75,7 @@ def real_tests() -> tuple[tuple[str, ...], tuple[str, ...]]:
 def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
-        return (Group("soak", ("tests.soak",), 4800, 38),)
+        return (Group("soak", ("tests.soak",), 4800, 44),)
     directories, others = real_tests()
     return (
         Group("real", others, 540, 245),
