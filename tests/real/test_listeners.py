@@ -18,7 +18,7 @@ from tests.support.clients import Conversation, imap4_log_in, pop3_log_in
 from tests.support.exfront import UNGUARDED, ExFront
 from tests.support.mail_site import LIMITS, shared
 from tests.support.population import Person
-from tests.support.process import Daemon, program, temporary_folder, wait_until
+from tests.support.process import Daemon, free_port, program, temporary_folder, wait_until
 
 BALANCER = "127.0.0.2"
 CLIENT = Endpoint("198.51.100.9", 4711)
@@ -236,6 +236,36 @@ class HaproxyTests(ListenerTests):
         self.addCleanup(daemon.kill)
         daemon.start()
         return listen
+
+
+class AddressTests(ListenerTests):
+    def test_an_ipv6_address(self) -> None:
+        """S-OPS-4: beside an IPv4 listener on the same port; counted and logged by its own address."""
+        port = free_port()
+        listeners = {"imap-clear": CLEAR, "four": {**CLEAR, "address": f"127.0.0.1:{port}"},
+                     "six": {**CLEAR, "address": f"[::1]:{port}"}}  # fmt: skip
+        front = self.front(listeners)
+        for host, shown in (("127.0.0.1", "127.0.0.1:"), ("::1", "[::1]:")):
+            mark = len(front.access_lines())
+            with Conversation((host, port)) as talk:
+                talk.until(b"* OK")
+                self.assertIn(b"a OK", self.log_in(talk))
+            self.assertTrue(front.lines_since(mark, 1)[0]["c-ip"].startswith(shown))
+
+    def test_an_nginx_on_a_unix_socket(self) -> None:
+        """S-MAIL-15: auth_http, asked by who may open the socket."""
+        path = Path(temporary_folder("sockets")) / "auth"
+        auth = {"protocol": "auth_http", "address": f"unix:{path}", "allow_plaintext": True}
+        self.front({"imap-clear": CLEAR, "auth": auth})
+        fields = f"Auth-Method: plain\r\nAuth-User: {self.user.name}\r\nAuth-Pass: {self.user.password.decode()}\r\n"
+        with socket.socket(socket.AF_UNIX) as asks:
+            asks.settimeout(20)
+            asks.connect(str(path))
+            asks.sendall(f"GET / HTTP/1.0\r\nAuth-Protocol: pop3\r\n{fields}Client-IP: 192.0.2.7\r\n\r\n".encode())
+            answer = b""
+            while piece := asks.recv(4096):
+                answer += piece
+        self.assertIn(b"Auth-Status: OK\r\nAuth-Server: 127.0.0.20\r\n", answer)
 
 
 class UnixSocketTests(ListenerTests):
