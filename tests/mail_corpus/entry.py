@@ -82,7 +82,7 @@ class Entry:
     steps: tuple[Step, ...]
     outcome: Outcome
     script: Script = field(factory=Script)
-    listener: Literal["clear", "starttls", "tls"] = "clear"
+    listener: Literal["clear", "starttls", "tls", "proxy"] = "clear"
     splits: bool = True
     peers: bool = True
 
@@ -126,6 +126,12 @@ def pop3(
 ) -> Entry:
     """The same in POP3; the greeting is no answer."""
     return _entry("pop3", name, (Until(rb"\+OK"), *_steps(steps)), answers, rule, source, why, more)
+
+
+def proxied(name: str, header: Steps, answers: Answers, source: str, why: str, **more: object) -> Entry:
+    """A conversation in IMAP4 with a listener that wants a PROXY header first, in front of the greeting."""
+    more = {"listener": "proxy", "peers": False, **more}
+    return _entry("imap4", name, _steps(header), answers, "S-MAIL-15", source, why, more)
 
 
 def _steps(steps: Steps) -> tuple[Step, ...]:

@@ -15,8 +15,11 @@ CHICAGO, DALLAS = "127.0.0.27", "127.0.0.28"
 
 _NAMES = {
     ("imap4", "clear"): "imap-clear", ("imap4", "starttls"): "imap", ("imap4", "tls"): "imaps",
+    ("imap4", "proxy"): "imap-proxy",
     ("pop3", "clear"): "pop3-clear", ("pop3", "starttls"): "pop3", ("pop3", "tls"): "pop3s",
 }  # fmt: skip
+
+_PROXIED = {**LISTENERS["imap-clear"], "proxy_protocol": ["127.0.0.0/8"]}
 
 
 @frozen
@@ -39,7 +42,7 @@ def corpus_site() -> CorpusSite:
     chicago = MailBackEnd(CHICAGO)
     dallas = MailBackEnd(DALLAS, site.authority.issue("dallas.fourthcoffee.com", [DALLAS]))
     front = site.exfront(
-        {name: LISTENERS[name] for name in _NAMES.values()},
+        {**{name: LISTENERS[name] for name in _NAMES.values() if name != "imap-proxy"}, "imap-proxy": _PROXIED},
         server=[
             site.chicago.section(address=CHICAGO, imap4=chicago.imap4, pop3=chicago.pop3),
             site.dallas.section(
