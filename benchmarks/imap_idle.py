@@ -26,7 +26,7 @@ from tests.support.population import Person
 from tests.support.process import Address, Daemon, temporary_folder
 
 _FEW, _MANY = 50, 1050
-_STEPS = (3000, 6000, 9000)
+_STEPS = (3000, 6000, 8500)
 _WAIT = 20.0  # seconds in which nothing is to happen
 
 

@@ -78,6 +78,8 @@ class MixedLoadTests(SynchronousTestCase):
         for work in KINDS.values():
             for target in self.busy:
                 work(target)
+        directory = [(self.site.slapd.address, self.site.slapd.ldap)]
+        self.front.wait_for_connections(0, directory)  # one that closes just now would be missed below
         before = self.descriptors()
         until = time.monotonic() + SECONDS
         waiting = Waiting(self, [self.target(2, False), self.target(3, True)])
@@ -97,8 +99,11 @@ class MixedLoadTests(SynchronousTestCase):
         print(f"figure: mixed load: minute by minute {' '.join(course)} MB")
         self.assertGreater(min(done.values()), 0)
         self.assertLess(abs(end - settled), GROWTH * settled)
-        self.front.wait_for_connections(0, [(self.site.slapd.address, self.site.slapd.ldap)], 60)
-        wait_until(lambda: self.descriptors() <= before, f"{before} descriptors", 60)
+        self.front.wait_for_connections(0, directory, 60)
+        limit = time.monotonic() + 60
+        while self.descriptors() > before:
+            assert time.monotonic() < limit, f"more than {before} descriptors:\n{self.open()}"
+            time.sleep(0.5)
         self.assertNotIn("Traceback", self.front.server_log())
 
     def memory_during(self, waiting: Waiting, until: float, working: dict[tuple[str, bool], Future[int]]) -> float:
@@ -120,6 +125,12 @@ class MixedLoadTests(SynchronousTestCase):
             if time.monotonic() >= until:
                 return
             time.sleep(1.0)
+
+    def open(self) -> str:
+        """Its descriptors, and what the kernel knows of its sockets."""
+        folder = Path(f"/proc/{self.front.daemon.pid}")
+        links = [f"{entry.name} {entry.readlink()}" for entry in (folder / "fd").iterdir()]
+        return "\n".join((*links, (folder / "net" / "tcp").read_text()))
 
     def descriptors(self) -> int:
         """How many the front end has open beside its connections."""
