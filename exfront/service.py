@@ -329,17 +329,14 @@ def _control(settings: Settings, parts: Core, reactor: Any) -> tuple[ControlSock
         servers=parts.servers.states,
         back_ends=parts.steps.back_ends.states,
         devices=parts.devices.states,
-        limits=lambda: (
-            *parts.steps.limit_states(),
-            LimitState("descriptors", open_now(), most()),
-            LimitState("memory", resident(), settings.limits.memory),
-        ),
+        limits=lambda: (*parts.steps.limit_states(), *_of_process(settings)),
         rules=parts.directory.rules,
     )
     return (ControlSocket(settings.control.socket, table.commands(), reactor),)
 
 
 def _of_process(settings: Settings) -> tuple[LimitState, ...]:
+    """What the system allows the process, beside what the configuration allows its clients."""
     memory = LimitState("memory", resident(), settings.limits.memory)
     return LimitState("descriptors", open_now(), most()), memory
 

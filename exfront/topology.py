@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import Literal
 from attrs import evolve, field, frozen
 
 from exfront.secret import Secret
+from exfront.site_links import SiteLink, cheapest_paths
 
 Tls = Literal["none", "starttls", "implicit"]
 LoginAs = Literal["typed", "account", "upn", "address"]
@@ -199,15 +199,6 @@ class Subnet:
 
 
 @frozen
-class SiteLink:
-    """Sites with a connection between each two of them, and what it costs."""
-
-    name: str
-    sites: frozenset[str]
-    cost: int
-
-
-@frozen
 class Topology:
     """All that is known of the servers. `find` takes a short name, a host name, or ``host:port``.
 
@@ -362,28 +353,6 @@ class Topology:
     def distances(self, site: str) -> Mapping[str, int]:
         """What the cheapest path from `site` to each reachable site costs."""
         return cheapest_paths(self.site_links, site)
-
-
-def cheapest_paths(links: Iterable[SiteLink], start: str) -> Mapping[str, int]:
-    """The least sum of costs from `start` to each site that links reach, `start` itself at 0 (Dijkstra).
-
-    Names compare as they are: the reader takes them from one place.
-    """
-    links_of: dict[str, list[SiteLink]] = {}
-    for link in links:
-        for site in link.sites:
-            links_of.setdefault(site, []).append(link)
-    costs: dict[str, int] = {}
-    waiting = [(0, start)]
-    while waiting:
-        cost, site = heapq.heappop(waiting)
-        if site in costs:
-            continue
-        costs[site] = cost
-        for link in links_of.get(site, ()):
-            for other in link.sites - costs.keys():
-                heapq.heappush(waiting, (cost + link.cost, other))
-    return costs
 
 
 @frozen

@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[1]
 # Each room and its floor; a room is a module or a package, by its name below exfront.
 FLOORS: Mapping[str, int] = {
     **dict.fromkeys(
-        ("", "reasons", "limits", "because", "secret", "addresses"), 0
+        ("", "reasons", "limits", "because", "secret", "addresses", "site_links"), 0
     ),  # "" is exfront/__init__.py: the version
     **dict.fromkeys(("wire", "names", "config", "interfaces", "routing", "facts", "decision", "topology"), 1),
     **dict.fromkeys(("auth", "directory", "net", "backends", "sessions"), 2),
     "steps": 3,
     **dict.fromkeys(("mail", "web", "operate", "lab"), 4),
-    **dict.fromkeys(("service", "explain", "check", "reload"), 5),
+    **dict.fromkeys(("service", "explain", "check"), 5),
     **dict.fromkeys(("tap", "control"), 6),
 }
 
@@ -37,7 +37,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "auth": ("directory",),
     "directory": ("net",),
     "backends": ("net",),
-    "service": ("explain", "check", "reload"),
+    "service": ("explain", "check"),
 }
 
 # Values and rules: no Twisted, and nothing that does input or output.
@@ -47,6 +47,7 @@ PURE = (
     "because",
     "secret",
     "addresses",
+    "site_links",
     "wire",
     "names",
     "routing",

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.topology import Database, Server, ServerVersion, Service, SiteLink, Subnet, Topology, cheapest_paths
+from exfront.site_links import SiteLink, cheapest_paths
+from exfront.topology import Database, Server, ServerVersion, Service, Subnet, Topology
 
 _BOSTON = Server("BOSTON", "boston.x", site="East", version=ServerVersion(14, 1, 218), listed=False)
 _DALLAS = Server("DALLAS", "dallas.x", listed=False)

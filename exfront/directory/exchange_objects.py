@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from exfront.directory import dn
 from exfront.directory.entry import Entry
+from exfront.site_links import SiteLink
 from exfront.topology import (
     AuthenticationMethod,
     Database,
@@ -24,7 +25,6 @@ from exfront.topology import (
     ServerVersion,
     Service,
     Site,
-    SiteLink,
     Subnet,
     VirtualDirectory,
 )

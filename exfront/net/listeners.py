@@ -20,10 +20,10 @@ from exfront.config.kinds import HostPort
 from exfront.net.proxy_header import HeaderGate
 from exfront.net.reactor_port import ReactorPort
 from exfront.net.transports import Transports
+from exfront.net.unix_sockets import is_served
 
 _BACKLOG = 1024  # bursts after a back end's restart wait in the kernel
 _SOCKET_MODE = 0o666  # of a Unix socket: who may enter its folder may connect
-_CONNECT_TIME = 1.0  # to a Unix socket that is there already
 
 MakeGate = Callable[[Callable[[socket.socket, IAddress], object]], HeaderGate]
 
@@ -161,17 +161,5 @@ def _make_room(path: Path) -> None:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
-    if stat.S_ISSOCK(mode) and not _is_served(path):
+    if stat.S_ISSOCK(mode) and not is_served(path):
         path.unlink()
-
-
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(_CONNECT_TIME)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        except TimeoutError:
-            return True
-        return True

@@ -26,6 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from exfront import limits
+from exfront.net.unix_sockets import is_served
 from exfront.reasons import Refused
 
 # What a command is: the question's members in, anything that JSON can write out. Raises `BadQuestion` or `Refused`.
@@ -34,7 +35,6 @@ Command = Callable[[Mapping[str, Any]], Awaitable[object]]
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 _FOLDER_MODE = 0o700
 _SOCKET_MODE = 0o600
-_CONNECT_TIME = 1.0  # seconds, for a look whether somebody listens on a socket found at the start
 
 
 class BadQuestion(ValueError):  # noqa: N818 - an answer to a person, not a fault
@@ -99,21 +99,9 @@ def prepare_place(path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise CannotOpen("there is a file that is no socket")
-    if _is_served(path):
+    if is_served(path):
         raise CannotOpen("another process listens there")
     path.unlink()
-
-
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(_CONNECT_TIME)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        except TimeoutError:
-            return True
-        return True
 
 
 @define(eq=False)

@@ -20,13 +20,13 @@ from exfront.directory.exchange_objects import read_site_link, version_of
 from exfront.directory.filters import Search
 from exfront.directory.topology_reader import TopologyReader, differences
 from exfront.reasons import DIRECTORY_DOWN, DIRECTORY_TIMEOUT, INTERNAL_ERROR, Refused
+from exfront.site_links import SiteLink
 from exfront.topology import (
     Database,
     MailSettings,
     Server,
     ServerVersion,
     Service,
-    SiteLink,
     Subnet,
     Topology,
     VirtualDirectory,

@@ -11,6 +11,7 @@ from typing import Any
 
 from exfront.decision import Decision, LinkPage, OwnDirectory, ProxyToCas, Redirect, Refuse, Relay
 from exfront.facts import Facts, Identity, Policy, World
+from exfront.site_links import SiteLink
 from exfront.topology import (
     FrontEnd,
     Protocol,
@@ -18,7 +19,6 @@ from exfront.topology import (
     Server,
     ServerVersion,
     Service,
-    SiteLink,
     Topology,
     VirtualDirectory,
 )

@@ -19,7 +19,8 @@ from exfront.reasons import (
     Reason,
 )
 from exfront.routing import coexistence, decide
-from exfront.topology import FrontEnd, Server, ServerVersion, Service, SiteLink, Topology
+from exfront.site_links import SiteLink
+from exfront.topology import FrontEnd, Server, ServerVersion, Service, Topology
 from tests.routing.coexistence_rows import COLUMNS, MATRIX, cells
 from tests.routing.organisation import (
     DOMAIN,
