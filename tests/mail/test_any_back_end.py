@@ -50,15 +50,18 @@ _ENTRIES = st.builds(
 
 def said(log_on: LogOn[Any], reader: Any, lines: list[bytes]) -> tuple[list[tuple[bytes, bool]], object]:
     """What exfront said, each with whether TLS was begun by then; and how it ended, None where it waits still."""
-    steps, secure = [], False
-    step = next(log_on)
+    steps: list[tuple[bytes, bool]] = []
+
+    def note(step: Any) -> None:
+        secure = isinstance(step, BeginTLS) or (bool(steps) and steps[-1][1])
+        steps.append((step.then if isinstance(step, BeginTLS) else step.data, secure))
+
+    note(next(log_on))
     try:
         for line in lines:
-            secure = secure or isinstance(step, BeginTLS)
-            steps.append((step.then if isinstance(step, BeginTLS) else step.data, secure))
             reader.feed(line + b"\r\n")
             while (answer := reader.next_event()) is not None:
-                step = log_on.send(answer)
+                note(log_on.send(answer))
     except StopIteration as end:
         return steps, end.value
     except BackEndRefused as refused:
