@@ -62,25 +62,27 @@ def ordinary_tests() -> tuple[str, ...]:
     return tuple(found)
 
 
-def real_tests() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The modules of tests/real: those on directories, which wait for domains and outages most of the time; the others.
+def real_tests() -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The modules of tests/real: those on directories, and the others in two halves, by turns.
 
-    Beside each other they wait at the same time.
+    They wait most of the time, for domains, outages and time-outs; beside each other they wait at the same time.
     """
     found = [f"tests.real.{file.stem}" for file in sorted((ROOT / "tests" / "real").glob("test_*.py"))]
     directories = tuple(name for name in found if "directory" in name or "discovery" in name)
-    return directories, tuple(name for name in found if name not in directories)
+    others = tuple(name for name in found if name not in directories)
+    return directories, others[::2], others[1::2]
 
 
 def groups(which: Sequence[str]) -> tuple[Group, ...]:
     """Those of `make soak`, or of `make test`; the groups of one call run at the same time."""
     if list(which) == ["soak"]:
         return (Group("soak", ("tests.soak",), 4800, 44),)
-    directories, others = real_tests()
+    directories, one, other = real_tests()
     return (
-        Group("real", others, 540, 245),
+        Group("real, one half", one, 540, 200),
+        Group("real, the other half", other, 540, 180),
         Group("real directories", directories, 540, 45),
-        Group("ordinary", ordinary_tests(), 540, 2550),
+        Group("ordinary", ordinary_tests(), 540, 3000),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.run import judge, ordinary_tests
+from tests.run import ROOT, judge, ordinary_tests, real_tests
 
 
 class JudgementTests(SynchronousTestCase):
@@ -44,3 +44,8 @@ class SelectionTests(SynchronousTestCase):
         found = ordinary_tests()
         self.assertIn("tests.test_run", found)
         self.assertFalse({"tests.real", "tests.soak", "tests.support"} & set(found))
+
+    def test_each_module_on_real_servers_is_in_one_group(self) -> None:
+        found = [name for group in real_tests() for name in group]
+        modules = [f"tests.real.{file.stem}" for file in (ROOT / "tests" / "real").glob("test_*.py")]
+        self.assertEqual(sorted(found), sorted(modules))
