@@ -11,10 +11,9 @@ from twisted.python.failure import Failure
 
 from exfront import limits
 from exfront.decision import Relay, SessionRecord
-from exfront.facts import ANONYMOUS, PROXY_LOG_ON, Identity
+from exfront.facts import ANONYMOUS, PROXY_LOG_ON
 from exfront.reasons import (
     BAD_INPUT,
-    CERTIFICATE_NEEDED,
     CLIENT_TIMEOUT,
     CSC_NEEDED,
     INTERNAL_ERROR,
@@ -24,13 +23,12 @@ from exfront.reasons import (
     Reason,
     Refused,
 )
-from exfront.web import activesync_log, admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes, soap
+from exfront.web import activesync_log, admission, anchors, cas_peer, cas_proxy, health, logon, rpc, schemes
 from exfront.web.answer import Answer
 from exfront.web.applications import NEVER_RELAYED
 from exfront.web.body import RequestBody
 from exfront.web.context import ClientContext
 from exfront.web.devices import Running
-from exfront.web.form_sessions import FormUse
 from exfront.web.forward import Forward
 from exfront.web.gathered import gather
 from exfront.web.headers import ClientFacts
@@ -42,6 +40,7 @@ from exfront.web.paths import BadPath, checked
 from exfront.web.route import Case, Route
 from exfront.web.routes import route_of
 from exfront.web.virtual_sites import VirtualDirectory, VirtualSite
+from exfront.web.who_asks import WhoAsks
 from exfront.wire import basic
 from exfront.wire.activesync import NOTHING, Command, parse_query, read_version
 from exfront.wire.http1.events import Headers, RequestHead
@@ -71,7 +70,6 @@ class Request:
     _site: VirtualSite = field(init=False)
     _directory: VirtualDirectory | None = field(default=None, init=False)
     _forward: Forward | None = field(default=None, init=False)
-    _form_use: FormUse | None = field(default=None, init=False)
     _deciding: Deferred[Route | None] | None = field(default=None, init=False)
     _running: Running | None = field(default=None, init=False)  # among those of its device
     _envelope: Envelope | None = field(default=None, init=False)  # of SOAP, where another server may be named in it
@@ -290,7 +288,9 @@ class Request:
     async def _route(self, directory: VirtualDirectory, segments: tuple[bytes, ...]) -> Route | None:
         context, record = self.context, self.record
         inner = context.cas.peer.inner(directory, segments, self.head.headers, context.peer_proof(self.head.headers))
-        identity = await self._told_in_soap(directory) or await self._identity(directory)
+        asks = WhoAsks(context, self.head, self.body, self.answer, record, self._client, self._site)
+        identity = await asks.identity(directory)
+        self._envelope = asks.envelope
         named = await self._named(directory, segments)
         passed = Passing(named.keys)
         if not named.keys and identity is ANONYMOUS and directory.passes_through:
@@ -310,22 +310,12 @@ class Request:
             return None
         if named.server:
             rpc.check_server(named.server, decision.server, facts, world.topology)
-        use = self._form_use
+        use = asks.form
         case = Case(
-            self._client,
-            self._site,
-            directory,
-            segments[: self._site.decisive],
-            world,
-            facts,
-            passed.keys,
-            self.head.query,
-            named.dropped,
-            passed.cookie if use is None else use.line,
-            await self._token(decision, identity),
-            use,
-            cas_peer.own_path(directory) if inner else b"",
-        )
+            self._client, self._site, directory, segments[: self._site.decisive], world, facts, passed.keys,
+            self.head.query, named.dropped, passed.cookie if use is None else use.line,
+            await asks.token(decision, identity), use, cas_peer.own_path(directory) if inner else b"",
+        )  # fmt: skip
         route = route_of(context, self.head, case, decision)
         route.decision = record.decision
         return route
@@ -336,56 +326,6 @@ class Request:
         url = anchors.by_url(directory, segments, self.head.query)
         fields = await anchors.by_fields(directory, self.head, steps, record)
         return await anchors.agreeing(url, fields, steps, record)
-
-    async def _token(self, relay: Relay, identity: Identity) -> bytes:
-        """What tells a server of 2013 who asks; nothing for all others. Raises `Refused`."""
-        if not relay.token or identity.account is None:
-            return b""
-        return await self.context.cas.tokens.of(identity.account)
-
-    async def _told_in_soap(self, directory: VirtualDirectory) -> Identity | None:
-        """Whom the SOAP header of a proven Client Access server's request names; None for all others."""
-        context, head = self.context, self.head
-        if not soap.applies(directory, head) or self.body.empty or not context.peer_proof(head.headers):
-            return None
-        if context.cas.peer.named(head.headers) is not None or not soap.is_xml(head):
-            return None
-        self._envelope = await soap.read_envelope(head, self.body, self.answer, contexts=True)
-        told = cas_peer.told_in_soap(self._envelope)
-        if told is None:
-            return None
-        return await context.steps.portal.vouched(told.user, told.logon_name, self.record)
-
-    async def _identity(self, directory: VirtualDirectory) -> Identity:
-        named = self.context.named_by_peer(self.head.headers)
-        if named is not None:
-            held = self.context.cas.peer.context(named)
-            return await self.context.steps.portal.vouched(held.user, held.logon_name, self.record)
-        log_ons, authorization = self.context.log_ons, self.head.get(b"authorization")
-        methods, agents = directory.section.authentication, self.context.settings.forms.agents
-        if "certificate" in methods:
-            certificate = None if self._client.proxied else self.context.certificate  # a proxy's own is no user's
-            if certificate is not None:
-                return await log_ons.by_certificate(self.record, certificate)
-            if len(methods) == 1:
-                raise Refused(CERTIFICATE_NEEDED)
-        if schemes.by_form(methods, authorization, self.head.get(b"user-agent"), agents):
-            return await self._form_identity(directory)
-        if not schemes.proven_here(directory.section.authentication, authorization):
-            return ANONYMOUS
-        identity = log_ons.remembered(authorization)
-        if identity is None:
-            return await log_ons.log_on(self.record, authorization)
-        log_ons.note(self.record, identity)
-        return identity
-
-    async def _form_identity(self, directory: VirtualDirectory) -> Identity:
-        sessions = self.context.form_sessions
-        opened = sessions.open(self.head, self._site)
-        self.record.scheme_used = "forms"
-        identity = await sessions.identity(self.record, opened, directory)
-        self._form_use = sessions.use(self.head, opened, self._site, self._client.secure)
-        return identity
 
     def _healthy(self, directory: VirtualDirectory) -> None:
         """Who may not come here at all sees no more of it than that. Raises `Refused`."""
