@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from exfront.config.directory import DirectorySection
 from exfront.config.kinds import LdapUrl
+from exfront.core import Core, core
 from exfront.decision import SessionRecord
 from exfront.facts import Identity
 from exfront.secret import Secret
-from exfront.service import Core, core
 from tests.support.configuration import SMALLEST, read
 from tests.support.population import BASE, DOMAIN
 from tests.support.slapd import Site

@@ -162,7 +162,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 async def _try_all(loaded: Loaded, reactor: Any) -> list[check_table.Row]:
-    from exfront.service import checks, core
+    from exfront.core import core
+    from exfront.service import checks
 
     parts = core(loaded.settings, reactor)
     try:
@@ -187,7 +188,8 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 async def _explain_offline(loaded: Loaded, question: Question, reactor: Any) -> Mapping[str, Any]:
-    from exfront.service import core, explainer
+    from exfront.core import core
+    from exfront.service import explainer
 
     parts = core(loaded.settings, reactor)
     try:

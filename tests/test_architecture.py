@@ -23,7 +23,7 @@ FLOORS: Mapping[str, int] = {
     **dict.fromkeys(("auth", "directory", "net", "backends", "sessions"), 2),
     "steps": 3,
     **dict.fromkeys(("mail", "web", "operate", "lab"), 4),
-    **dict.fromkeys(("service", "explain", "check"), 5),
+    **dict.fromkeys(("service", "core", "explain", "check"), 5),
     **dict.fromkeys(("tap", "control"), 6),
 }
 
@@ -37,7 +37,7 @@ ARROWS: Mapping[str, tuple[str, ...]] = {
     "auth": ("directory",),
     "directory": ("net",),
     "backends": ("net",),
-    "service": ("explain", "check"),
+    "service": ("core", "explain", "check"),
 }
 
 # Values and rules: no Twisted, and nothing that does input or output.
@@ -252,7 +252,9 @@ _CASES: list[tuple[str, str, bool]] = [
     ("service", "from exfront.lab.start import lab_service", False),
     ("service", "from exfront.mail.protocol import x", True),
     ("service", "from exfront.explain import x", True),
-    ("explain", "from exfront.service import core", False),
+    ("service", "from exfront.core import core", True),
+    ("core", "from exfront.service import build", False),
+    ("explain", "from exfront.core import core", False),
     ("tap", "def f():\n    from exfront.lab.start import lab_service", True),
     ("tap", "from twisted.internet import reactor", True),
     ("control", "from exfront.lab.start import lab_service", False),
@@ -287,5 +289,5 @@ class CheckerTests(SynchronousTestCase):
         self.assertEqual(len(violations(both)), 2)
 
 
-_MODULES = ("", "limits", "reasons", "names", "topology", "decision", "steps", "sessions", "service", "explain", "tap",
-            "mail", "mail.login", "web", "web.protocol", "lab.start", "wire.imap4", "operate.drain")  # fmt: skip
+_MODULES = ("", "limits", "reasons", "names", "topology", "decision", "steps", "sessions", "service", "core", "explain",
+            "tap", "mail", "mail.login", "web", "web.protocol", "lab.start", "wire.imap4", "operate.drain")  # fmt: skip

@@ -22,6 +22,7 @@ from exfront.check.users import UserCheck
 from exfront.config.kinds import LdapUrl
 from exfront.config.load import load
 from exfront.config.settings import Settings
+from exfront.core import core
 from exfront.directory.client import Page, SearchAnswer
 from exfront.directory.entry import Entry
 from exfront.directory.filters import Search
@@ -29,7 +30,7 @@ from exfront.directory.root_dse import RootDse
 from exfront.directory.schemas import schema
 from exfront.facts import World
 from exfront.operate.check_table import Row, as_table, status
-from exfront.service import checks, core
+from exfront.service import checks
 from exfront.topology import Topology
 from tests.support.configuration import SMALLEST, read
 from tests.support.dialer import MemoryDialer

@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.config.directory import DirectorySection
+from exfront.core import core
 from exfront.directory.own_site import own_site, site_of_addresses
-from exfront.service import core
 from exfront.topology import Subnet, Topology
 from tests.support.configuration import SMALLEST, read
 
