@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import uname
 
 from attrs import evolve
 
@@ -13,8 +14,8 @@ _COMMA = re.compile(r"(?<!\\),")  # one that no back-slash escapes (RFC 4514 sec
 
 
 def with_defaults(settings: Settings) -> Settings:
-    """Fill [back_ends] suffixes, [http] public_suffixes and [directory] domains from the directory's base, and sites
-    from their presets.
+    """Fill [back_ends] suffixes, [http] public_suffixes, [directory] domains and [proxy] server_name from the
+    directory's base, and sites from their presets.
 
     [back_ends] networks stay None.
 
@@ -30,8 +31,16 @@ def with_defaults(settings: Settings) -> Settings:
         directory = evolve(directory, domains=default_domains(directory.base))
     if directory.topology is None:
         directory = evolve(directory, topology=directory.schema == "active_directory")
+    proxy = settings.proxy
+    if not proxy.server_name:
+        proxy = evolve(proxy, server_name=machine_name(uname().nodename, domain))
     sites = tuple(with_preset(site) for site in settings.virtual_site)
-    return evolve(settings, directory=directory, back_ends=back_ends, http=http, virtual_site=sites)
+    return evolve(settings, directory=directory, back_ends=back_ends, http=http, proxy=proxy, virtual_site=sites)
+
+
+def machine_name(node: str, domain: str) -> str:
+    """A machine's full name, as of a member of `domain`; no DNS server is asked, which would hold up the start."""
+    return node if "." in node or not domain else f"{node}.{domain}"
 
 
 def dns_domain(base: str) -> str:

@@ -14,14 +14,13 @@ class ProxySection:
     """No document has the names of the fields: they are the project's own, and what both sides are configured to.
 
     `certificate` and `secret_file` prove to a second server, or to a mailbox server, that this is a Client Access
-    server, which calls itself `server_name`. To this one, at
-    listeners with `proxy_peers`, a certificate for one of `peer_names` (under the listener's `client_ca_file`) proves
-    it, and the secret from `peer_networks`.
+    server, which calls itself `server_name`. To this one, at listeners with `proxy_peers`, a certificate for one of
+    `peer_names` (under the listener's `client_ca_file`) proves it, and the secret from `peer_networks`.
     """
 
     certificate: Path | None = None  # with its key
     secret_file: Path | None = None
-    server_name: str = ""  # default: the machine's
+    server_name: str = ""  # default: the machine's, in the domain of the directory's base
     sid_header: str = "X-ExFront-Sid"  # the user's SID
     uri_header: str = "X-ExFront-Uri"  # the first server's own URL
     version_header: str = "X-ExFront-Version"

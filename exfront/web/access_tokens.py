@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from os import uname
 
 from attrs import define, field, frozen
 
@@ -47,11 +46,6 @@ class AccessTokens:
     def __len__(self) -> int:
         return len(self._written)
 
-    @property
-    def server_name(self) -> str:
-        """What we are called: the configuration's word, else the machine's."""
-        return self.settings.server_name or uname().nodename
-
     async def of(self, account: Mailbox) -> bytes:
         """The token of an account. Raises `Refused` for one without a SID, or with more groups than a token holds."""
         groups, name = await self.groups(account), logon_name(account, self.domain(account))
@@ -73,7 +67,7 @@ class AccessTokens:
         fields = [
             (b"X-CommonAccessToken", value),
             (b"X-IsFromCafe", b"1"),
-            (b"X-SourceCafeServer", self.server_name.encode("ascii")),
+            (b"X-SourceCafeServer", self.settings.server_name.encode("ascii")),
             (b"X-FE-ClientIP", address.encode("ascii")),
         ]
         if port:
@@ -85,7 +79,7 @@ class AccessTokens:
     def about_answer(self, relay: Relay, status: int) -> Headers:
         """What Exchange's own front end says of an answer, for the administrator who looks at it."""
         return (
-            (b"X-FEServer", self.server_name.partition(".")[0].upper().encode("ascii")),
+            (b"X-FEServer", self.settings.server_name.partition(".")[0].upper().encode("ascii")),
             (b"X-CalculatedBETarget", relay.server.host.lower().encode("ascii")),
             (b"X-BackEndHttpStatus", b"%d" % status),
         )

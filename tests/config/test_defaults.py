@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from exfront.config.defaults import default_domains, dns_domain, with_defaults
+from exfront.config.defaults import default_domains, dns_domain, machine_name, with_defaults
 from tests.support.configuration import SMALLEST, read
 
 
@@ -32,6 +32,13 @@ class DefaultsTests(SynchronousTestCase):
         self.assertEqual(settings.http.public_suffixes, ("fourthcoffee.com",))
         self.assertEqual(settings.directory.domains, {"FOURTHCOFFEE": "dc=fourthcoffee,dc=com"})
         self.assertIsNone(settings.back_ends.networks)
+
+    def test_machine_name_is_a_full_one(self) -> None:
+        """The name of a front end that mailbox servers of 2013 are told has a domain."""
+        cases = [("mail1", "x.com", "mail1.x.com"), ("mail1.y.com", "x.com", "mail1.y.com"), ("mail1", "", "mail1")]
+        for node, domain, expected in cases:
+            self.assertEqual(machine_name(node, domain), expected)
+        self.assertTrue(with_defaults(read(SMALLEST)[0]).proxy.server_name)
 
     def test_settings_that_are_there_stay(self) -> None:
         domains = 'domains = {A = "dc=a"}\n[[listener]]'
