@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from exfront.mail.back_end_log_on import BeginTLS, LogOn, Step, broken
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.net.relay import Leg
 from exfront.net.slim import SlimProtocol
 from exfront.reasons import BACK_END_LOGIN_LOST, BACK_END_LOGIN_TIMEOUT, Refused

@@ -12,7 +12,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from exfront import limits
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.reasons import BACK_END_PROTOCOL, Reason, Refused
 from exfront.secret import Secret
 from exfront.wire.client_facts import ClientFacts
@@ -59,7 +59,7 @@ class BackEndRefused(Refused):
     """The back end said no, or nothing that makes sense.
 
     `status` is its word for the log (NO, BAD, BYE, ERR), `code` a response code that the client may see, `alerts` texts
-    that its user must see, `challenge` what it said of a token, as in `exfront.mail.login.Refusal`, `referral` the
+    that its user must see, `challenge` what it said of a token, as in `exfront.mail.outcome.Refusal`, `referral` the
     server that it names instead of itself.
     """
 

@@ -7,20 +7,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 from exfront import limits
-from exfront.mail.login import (
-    Heard,
-    Leave,
-    LogOn,
-    Refusal,
-    Request,
-    Secure,
-    Senseless,
-    Tell,
-    Unsafe,
-    Welcome,
-    Wrong,
-)
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Refusal, Welcome
+from exfront.mail.requests import Heard, Leave, LogOn, Request, Secure, Senseless, Tell, Unsafe, Wrong
 from exfront.mail.sasl import Sasl, Waiting
 from exfront.reasons import Reason
 from exfront.secret import Secret

@@ -18,7 +18,7 @@ from exfront.mail.back_end_log_on import (
     is_temporary,
     printable,
 )
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, MAILBOX_REFUSED
 from exfront.wire.client_facts import write_id
 from exfront.wire.imap4_log_on import LoginDisabled, write_log_on

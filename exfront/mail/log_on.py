@@ -13,11 +13,12 @@ from exfront.backends.preface import preface
 from exfront.config.limits import LimitsSection
 from exfront.decision import Relay, SessionRecord
 from exfront.facts import Facts, Identity
+from exfront.mail.actions import Authenticate
 from exfront.mail.back_end import BackEnd, BackEndFactory
 from exfront.mail.back_end_log_on import BackEndRefused, Entry
 from exfront.mail.entry import credentials_for, facts_for, find_referred, nameless
 from exfront.mail.kinds import Kind
-from exfront.mail.login import Authenticate, Welcome
+from exfront.mail.outcome import Welcome
 from exfront.mail.promises import learned
 from exfront.names import BadName, decode, parse_login
 from exfront.reasons import (

@@ -10,10 +10,13 @@ import base64
 from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
 from exfront import limits
+from exfront.mail.actions import Action, Authenticate, Believe, Close, Join, NoteRefusal, Prompt, Send, StartTLS
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Refusal, Welcome
+from exfront.mail.requests import Ask, Heard, Leave, LogOn, Request, Secure, Senseless, Tell, Unsafe, Wrong
 from exfront.reasons import (
     BAD_INPUT,
     CLIENT_TIMEOUT,
@@ -25,186 +28,7 @@ from exfront.reasons import (
     WRONG_TOKEN,
     Reason,
 )
-from exfront.secret import Secret
-from exfront.wire.client_facts import Told
-from exfront.wire.imap4_referral import Referral
-from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism
-
-# --- what a client wants
-
-
-@frozen
-class Tell:
-    """A question that is answered at once: NOOP, CAPABILITY, ID."""
-
-    answer: bytes
-
-
-@frozen
-class Heard:
-    """A peer that is trusted with it tells of its client, and is answered."""
-
-    answer: bytes
-    told: Told
-
-
-@frozen
-class Ask:
-    """The next line is to be a SASL response; `prompt` invites it."""
-
-    prompt: bytes
-
-
-@frozen
-class Leave:
-    """LOGOUT, QUIT."""
-
-    answer: bytes
-
-
-@frozen
-class Secure:
-    """STARTTLS, STLS. `mark` says which command an answer belongs to (IMAP4's tag; empty in POP3)."""
-
-    mark: bytes
-
-
-@frozen
-class LogOn:
-    """What proves a user, as `exfront.wire.sasl.Credentials` has it; `utf8` as in `Authenticate`."""
-
-    mark: bytes
-    name: bytes
-    secret: Secret
-    acts_for: bytes = b""
-    mechanism: Mechanism = "PLAIN"
-    utf8: bool = False
-
-
-@frozen
-class Unsafe:
-    """A log-on begun without TLS where that is not allowed; `name` as far as it was said."""
-
-    mark: bytes
-    name: bytes = b""
-
-
-@frozen
-class Wrong:
-    """A command that is not understood or not valid here, and its answer; ten of them end the connection."""
-
-    answer: bytes
-
-
-@frozen
-class Senseless:
-    """The octets cannot be told apart into commands any more."""
-
-    text: str
-
-
-Request = Tell | Heard | Ask | Leave | Secure | LogOn | Unsafe | Wrong | Senseless
-
-# --- what is to be done
-
-
-@frozen
-class Send:
-    """Write to the client."""
-
-    data: bytes
-
-
-@frozen
-class Believe:
-    """The client is who its proxy tells."""
-
-    told: Told
-
-
-@frozen
-class Prompt:
-    """Write to the client, and read its next line as a SASL response."""
-
-    data: bytes
-
-
-@frozen
-class StartTLS:
-    """Begin the TLS handshake; call `Login.secured` when it is through."""
-
-
-@frozen
-class Authenticate:
-    """Take the steps for this user; call `Login.accepted` or `Login.refused` with what came of it.
-
-    The attributes are those of `exfront.wire.sasl.Credentials`. `utf8`: the client has asked for UTF-8 before, which
-    the back end must hear too (POP3, RFC 6856).
-    """
-
-    name: bytes
-    secret: Secret
-    acts_for: bytes = b""
-    mechanism: Mechanism = "PLAIN"
-    utf8: bool = False
-
-
-@frozen
-class NoteRefusal:
-    """A log-on was refused before anything was looked up: a line for the log."""
-
-    reason: Reason
-    name: bytes
-
-
-@frozen
-class Join:
-    """Relay from here."""
-
-
-@frozen
-class Close:
-    """End the connection; without a reason because the client wished so."""
-
-    reason: Reason | None = None
-
-
-Action = Send | Believe | Prompt | StartTLS | Authenticate | NoteRefusal | Join | Close
-
-# --- what the speaker and the results hold
-
-# For a token that was refused by somebody who had no words for it (RFC 7628 section 3.2.2)
-_TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token"}')
-
-
-@frozen
-class Welcome:
-    """What the back end said as it let the user in: its capabilities after login (POP3: before, if it was asked), and
-    texts of its alerts.
-
-    `mechanisms` are the SASL mechanisms that it offered before; in capital letters, None where nobody asked. `referral`
-    is a server that it names as the better one; no client sees it.
-    """
-
-    capabilities: tuple[bytes, ...] = ()
-    alerts: tuple[bytes, ...] = ()
-    mechanisms: frozenset[bytes] | None = None
-    referral: Referral | None = None
-
-
-@frozen
-class Refusal:
-    """Why not; `code` is a response code of the back end that is passed on in place of the Reason's own.
-
-    `challenge`, in base64, is what the back end said of a token (RFC 7628 section 3.2.2): the client answers it before
-    it hears the refusal.
-    """
-
-    reason: Reason
-    code: bytes = b""
-    alerts: tuple[bytes, ...] = ()
-    challenge: bytes = b""
-
+from exfront.wire.sasl import TOKEN_MECHANISMS
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
 
@@ -242,6 +66,8 @@ class Speaker(Protocol[Event_contra]):
         """What is said before a close right behind an answer: nothing where an answer is all that may be said."""
 
 
+# For a token that was refused by somebody who had no words for it (RFC 7628 section 3.2.2)
+_TOKEN_REFUSED = base64.b64encode(b'{"status":"invalid_token"}')
 _NOT_THE_CLIENTS_FAULT = 500  # of HTTP, from here on
 
 

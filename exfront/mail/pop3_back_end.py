@@ -18,7 +18,7 @@ from exfront.mail.back_end_log_on import (
     for_the_log,
     is_temporary,
 )
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, MAILBOX_REFUSED
 from exfront.wire.client_facts import ClientFacts, write_xclient
 from exfront.wire.pop3 import Line, Malformed, Status, read_status, sasl_mechanisms

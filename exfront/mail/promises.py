@@ -8,8 +8,8 @@ from attrs import evolve
 
 from exfront.backends.capabilities import Shared
 from exfront.config.mail import MailSection
-from exfront.mail.login import Welcome
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Welcome
 from exfront.steps import Steps
 from exfront.topology import Protocol
 from exfront.wire.sasl import TOKEN_MECHANISMS, Mechanism

@@ -27,27 +27,16 @@ from exfront.config.kinds import within
 from exfront.config.limits import LimitsSection
 from exfront.config.listener import ListenerSection
 from exfront.config.mail import MailSection
+from exfront.mail.actions import Action, Authenticate, Believe, Close, Join, NoteRefusal, Prompt, Send, StartTLS
 from exfront.mail.back_end import BackEnd
 from exfront.mail.back_end_log_on import BackEndRefused
 from exfront.mail.entry import endpoint_of
 from exfront.mail.journal import Journal
 from exfront.mail.kinds import IMAP4, POP3, Kind
 from exfront.mail.log_on import Entered, Way
-from exfront.mail.login import (
-    Action,
-    Authenticate,
-    Believe,
-    Close,
-    Join,
-    Login,
-    NoteRefusal,
-    Prompt,
-    Refusal,
-    Send,
-    StartTLS,
-    relayed,
-)
+from exfront.mail.login import Login, relayed
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Refusal
 from exfront.mail.promises import promised
 from exfront.mail.relayed import Relayed
 from exfront.mail.timers import Timers

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from exfront.mail.login import Ask, LogOn, Request, Unsafe, Wrong
 from exfront.mail.offer import Offer
+from exfront.mail.requests import Ask, LogOn, Request, Unsafe, Wrong
 from exfront.wire.sasl import BadSasl, Challenge, Credentials, Exchange
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from exfront.mail.actions import Action, Prompt
 from exfront.mail.kinds import Kind
-from exfront.mail.login import Action, Login, Prompt, Refusal, Welcome
+from exfront.mail.login import Login
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Refusal, Welcome
 
 CLEAR = Offer(secure=False, starttls=True, plaintext=False)
 SECURE = Offer(secure=True, starttls=False, plaintext=False)

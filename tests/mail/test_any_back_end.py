@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, LogOn
 from exfront.mail.imap4_back_end import imap4_log_on
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.mail.pop3_back_end import pop3_log_on
 from exfront.secret import Secret
 from exfront.wire.client_facts import ClientFacts

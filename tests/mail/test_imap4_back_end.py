@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from exfront.backends.health import APPLICATION_FAULTS
 from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
 from exfront.mail.imap4_back_end import imap4_log_on
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, MAILBOX_REFUSED, Reason
 from exfront.secret import Secret
 from exfront.wire.client_facts import ClientFacts, write_id

@@ -6,20 +6,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.backends.capabilities import Shared
+from exfront.mail.actions import Action, Authenticate, Close, Join, NoteRefusal, Prompt, Send, StartTLS
 from exfront.mail.kinds import POP3
-from exfront.mail.login import (
-    Action,
-    Authenticate,
-    Close,
-    Join,
-    NoteRefusal,
-    Prompt,
-    Refusal,
-    Send,
-    StartTLS,
-    Welcome,
-)
 from exfront.mail.offer import Offer
+from exfront.mail.outcome import Refusal, Welcome
 from exfront.reasons import (
     BACK_END_LOGIN_REFUSED,
     BAD_INPUT,

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from exfront.mail.back_end_log_on import BackEndRefused, BeginTLS, Entry, Say, Step
-from exfront.mail.login import Welcome
+from exfront.mail.outcome import Welcome
 from exfront.mail.pop3_back_end import pop3_log_on
 from exfront.reasons import BACK_END_AUTH_MISMATCH, BACK_END_LOGIN_REFUSED, BACK_END_PROTOCOL, MAILBOX_REFUSED, Reason
 from exfront.secret import Secret
