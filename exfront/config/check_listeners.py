@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from itertools import combinations
 
 from exfront import limits
 from exfront.config.check_names import each_once
 from exfront.config.errors import KeyPath, quoted
 from exfront.config.findings import Findings
-from exfront.config.kinds import HostPort
+from exfront.config.kinds import HostPort, Network
 from exfront.config.listener import LOOPBACK, ListenerSection
 from exfront.config.settings import Settings
 
@@ -47,7 +48,8 @@ def _listener(settings: Settings, listener: ListenerSection, here: KeyPath, find
         findings.error(tls, "nginx asks without TLS", '"none"', also=(protocol,))
     if listener.protocol == "auth_http":
         _not_by_nginx(settings, findings)
-    _balancers(listener, here, findings)
+    _believed(listener.proxy_protocol, (*here, "proxy_protocol"), "the addresses of the load balancers", findings)
+    _socket(listener, here, findings)
     _http_only(listener, here, findings)
     _auth_http_only(listener, here, findings)
     if listener.allow_plaintext and listener.tls != "implicit":
@@ -64,14 +66,16 @@ def _not_by_nginx(settings: Settings, findings: Findings) -> None:
                 findings.warn(("server", index, f"{name}_tls"), text)
 
 
-def _balancers(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
+def _believed(networks: Sequence[Network], here: KeyPath, allowed: str, findings: Findings) -> None:
     """Who is in front of a listener says whose connections these are: limits, log and guard go by that."""
-    for index, network in enumerate(listener.proxy_protocol):
-        path = (*here, "proxy_protocol", index)
+    for index, network in enumerate(networks):
         if network.prefixlen == 0:
-            findings.error(path, f"{network} is everybody", "the addresses of the load balancers")
+            findings.error((*here, index), f"{network} is everybody", allowed)
         else:
-            findings.warn(path, f"{network} is believed in what it says of its clients")
+            findings.warn((*here, index), f"{network} is believed in what it says of its clients")
+
+
+def _socket(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:
     socket = listener.address.path
     if len(os.fsencode(socket)) > limits.SOCKET_PATH_OCTETS:
         allowed = f"a path of at most {limits.SOCKET_PATH_OCTETS} octets"
@@ -89,12 +93,8 @@ def _http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> 
         findings.error(path, "without TLS there are no certificates", 'tls = "implicit"', also=tls)
     elif listener.client_ca_file is not None:
         findings.warn((*here, "client_ca_file"), "who may sign for these authorities is every user, by certificate")
-    for index, network in enumerate(listener.trusted_proxies):
-        path = (*here, "trusted_proxies", index)
-        if network.prefixlen == 0:
-            findings.error(path, f"{network} is everybody", "the addresses of the proxies before this listener")
-        else:
-            findings.warn(path, f"{network} is believed in what it says of its clients")
+    before = "the addresses of the proxies before this listener"
+    _believed(listener.trusted_proxies, (*here, "trusted_proxies"), before, findings)
 
 
 def _auth_http_only(listener: ListenerSection, here: KeyPath, findings: Findings) -> None:

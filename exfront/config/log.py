@@ -1,4 +1,4 @@
-"""[log]: the access log and how much the server log tells."""
+"""[log]: the access log."""
 
 from __future__ import annotations
 
@@ -14,4 +14,3 @@ class LogSection:
 
     access: Path | None = None
     format: Literal["w3c", "json"] = "w3c"
-    level: Literal["debug", "info", "warn", "error"] = "info"

@@ -11,56 +11,28 @@ from exfront.directory.filters import ANY_ENTRY, Scope, Search
 
 @frozen
 class RootDse:
-    """Empty texts, and None, where the server does not say: only Active Directory knows all of it."""
+    """Empty texts where the server does not say: only Active Directory knows all of it."""
 
-    default_naming_context: str = ""
     configuration_naming_context: str = ""
-    root_domain_naming_context: str = ""
-    naming_contexts: tuple[str, ...] = ()
-    dns_host_name: str = ""
     site: str = ""  # of Active Directory, out of dsServiceName
-    is_global_catalog: bool | None = None
     current_time: str = ""  # generalized time, UTC
 
     @classmethod
     def read(cls, entry: Entry) -> RootDse:
         """Octets that are no UTF-8 are replaced: nothing here decides about a user."""
-        ready = _first(entry, "isGlobalCatalogReady").upper()
         return cls(
-            default_naming_context=_first(entry, "defaultNamingContext"),
             configuration_naming_context=_first(entry, "configurationNamingContext"),
-            root_domain_naming_context=_first(entry, "rootDomainNamingContext"),
-            naming_contexts=_all(entry, "namingContexts"),
-            dns_host_name=_first(entry, "dnsHostName"),
             site=_site(_first(entry, "dsServiceName")),
-            is_global_catalog=None if not ready else ready == "TRUE",
             current_time=_first(entry, "currentTime"),
         )
 
 
-ROOT_SEARCH = Search(
-    "",
-    ANY_ENTRY,
-    (
-        "defaultNamingContext",
-        "configurationNamingContext",
-        "rootDomainNamingContext",
-        "namingContexts",
-        "dnsHostName",
-        "dsServiceName",
-        "isGlobalCatalogReady",
-        "currentTime",
-    ),
-    Scope.BASE,
-)
-
-
-def _all(entry: Entry, name: str) -> tuple[str, ...]:
-    return tuple(value.decode("utf-8", "replace") for value in entry.attributes.get(name.lower(), ()))
+ROOT_SEARCH = Search("", ANY_ENTRY, ("configurationNamingContext", "dsServiceName", "currentTime"), Scope.BASE)
 
 
 def _first(entry: Entry, name: str) -> str:
-    return next(iter(_all(entry, name)), "")
+    value = next(iter(entry.attributes.get(name.lower(), ())), b"")
+    return value.decode("utf-8", "replace")
 
 
 def _site(service: str) -> str:

@@ -45,7 +45,6 @@ class Leg:
     counted_as: Literal["octets_in", "octets_out"]
     other: Leg = field(init=False, repr=False)
     tail: bytes = b""
-    read_closed: bool = False
     closed: bool = False
     fed: bool = True
     stalled_since: float | None = None
@@ -83,7 +82,6 @@ class Leg:
 
     def read_ended(self) -> None:
         """This side sends no more (a FIN without a close)."""
-        self.read_closed = True
         self.relay.half_closed(self)
 
     def write_ended(self) -> None:
@@ -91,7 +89,7 @@ class Leg:
 
     def lost(self, failure: Failure) -> None:
         """The connection of this side is gone."""
-        self.closed = self.read_closed = True
+        self.closed = True
         self.relay.leg_lost(self)
 
     def finish(self, within: float) -> None:

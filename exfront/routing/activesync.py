@@ -10,8 +10,8 @@ from exfront.because import Because
 from exfront.decision import Decision, Redirect, Refuse
 from exfront.facts import Facts, World
 from exfront.reasons import NTLM_NOT_ON_DESTINATION
-from exfront.routing.back_end import Why, located
-from exfront.routing.client_access import in_own_site, relay_to_one
+from exfront.routing.back_end import Why
+from exfront.routing.client_access import relay_to_one, seen_from_here
 from exfront.routing.external_url import elsewhere, shown_url
 from exfront.routing.other_site import Terms, proxy, site_of
 from exfront.topology import Server
@@ -28,14 +28,7 @@ _KNOWS_AUTODISCOVER = 121  # the protocol version, as the log's V has it: 12.1
 
 def decide(home: Server, facts: Facts, world: World) -> Decision:
     """What the first Client Access server does for a mailbox on `home`."""
-    mailbox = facts.mailbox
-    assert mailbox is not None and home.version is not None
-    own, told = in_own_site(home, world)
-    why: Why = (
-        *located(mailbox),
-        Because("mailbox server", (_STEP, home.name, home.version.name, home.site)),
-        Because("site", (_STEP, home.site, told)),
-    )
+    own, why = seen_from_here(home, facts, world, _STEP)
     return relay_to_one(home, facts, world, why, _STEP) if own else _other_site(home, facts, world, why)
 
 

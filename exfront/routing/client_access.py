@@ -13,7 +13,7 @@ from exfront.because import Because
 from exfront.decision import Decision, Refuse, Relay
 from exfront.facts import Facts, World
 from exfront.reasons import CAS_DOWN
-from exfront.routing.back_end import Why, configured_schemes, may_be_tried, service_of, usable
+from exfront.routing.back_end import Why, configured_schemes, located, may_be_tried, service_of, usable
 from exfront.routing.choice import in_order, one_of
 from exfront.topology import Scheme, Server
 
@@ -59,6 +59,14 @@ def in_own_site(home: Server, world: World) -> tuple[bool, str]:
     if world.site.lower() == home.site.lower():
         return True, "the own site"
     return False, f"not the own one, {world.site}"
+
+
+def seen_from_here(home: Server, facts: Facts, world: World, step: str) -> tuple[bool, Why]:
+    """Whether `home`, the server of a mailbox, stands in our own site; and how that was found out, told as `step`."""
+    assert facts.mailbox is not None and home.version is not None
+    own, told = in_own_site(home, world)
+    server = Because("mailbox server", (step, home.name, home.version.name, home.site))
+    return own, (*located(facts.mailbox), server, Because("site", (step, home.site, told)))
 
 
 def user_of(facts: Facts) -> str:

@@ -11,8 +11,7 @@ from exfront.because import Because
 from exfront.decision import Decision
 from exfront.facts import Facts, World
 from exfront.reasons import CAS_CONFIGURATION
-from exfront.routing.back_end import Why, located
-from exfront.routing.client_access import in_own_site, relay_to_one
+from exfront.routing.client_access import relay_to_one, seen_from_here
 from exfront.routing.other_site import Terms, proxy, site_of
 from exfront.topology import Server
 
@@ -25,14 +24,7 @@ _TERMS = Terms(
 
 def decide(home: Server, facts: Facts, world: World) -> Decision:
     """What the first Client Access server does for a mailbox on `home`."""
-    mailbox = facts.mailbox
-    assert mailbox is not None and home.version is not None
-    own, told = in_own_site(home, world)
-    why: Why = (
-        *located(mailbox),
-        Because("mailbox server", (_STEP, home.name, home.version.name, home.site)),
-        Because("site", (_STEP, home.site, told)),
-    )
+    own, why = seen_from_here(home, facts, world, _STEP)
     if own:
         return relay_to_one(home, facts, world, why, _STEP)
     return proxy(home, site_of(home, facts, world, _TERMS.kind), facts, world, why, _TERMS)

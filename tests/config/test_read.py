@@ -91,8 +91,8 @@ _MISTAKES: list[tuple[str, list[str]]] = [
     ('[[server]]\nnam = "a"\nhost = "b"\n', ["9 server[1].nam: unknown key"]),
     ('[server]\nname = "a"\n', ["8 server: found a table"]),
     ("[[tls]]\n", ["8 tls: found an array"]),
-    ('[log]\nlevel = "WARN"\n', ["9 log.level: found 'WARN'"]),
-    ("[log]\nlevel = 3\n", ["9 log.level: found 3"]),
+    ('[log]\nformat = "W3C"\n', ["9 log.format: found 'W3C'"]),
+    ("[log]\nformat = 3\n", ["9 log.format: found 3"]),
     ('[back_ends]\nnetworks = ["10.0.0.1/8"]\n', ["9 back_ends.networks[1]: found '10.0.0.1/8'"]),
     (
         '[back_ends]\nnetworks = [\n "10.0.0.0/8",\n "x",\n 1]\n',

@@ -480,23 +480,21 @@ class RootDseTests(ConnectionTests):
     async def test_active_directory(self) -> None:
         root = found(
             "",
-            defaultNamingContext=[BASE],
             configurationNamingContext=[f"CN=Configuration,{BASE}"],
-            dnsHostName=["dc1.fourthcoffee.com"],
-            isGlobalCatalogReady=["TRUE"],
+            currentTime=["20140401080000.0Z"],
             dsServiceName=[f"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Chicago,CN=Sites,CN=Configuration,{BASE}"],
         )
         server = self.serve(on_search(replies(root, done())))
         says = await (await self.connect(server)).root_dse()
-        self.assertEqual((says.default_naming_context, says.dns_host_name), (BASE, "dc1.fourthcoffee.com"))
-        self.assertEqual((says.site, says.is_global_catalog), ("Chicago", True))
+        self.assertEqual(says.configuration_naming_context, f"CN=Configuration,{BASE}")
+        self.assertEqual((says.site, says.current_time), ("Chicago", "20140401080000.0Z"))
         self.assertEqual(server.searches()[0].baseObject, b"")
 
     async def test_server_that_says_nothing_or_nonsense(self) -> None:
-        for entries in ((), (found("", dsServiceName=["x", "y"], dnsHostName=[b"\xff"]),)):
+        for entries in ((), (found("", dsServiceName=["x", "y"], currentTime=[b"\xff"]),)):
             server = self.serve(on_search(replies(*entries, done())))
             says = await (await self.connect(server)).root_dse()
-            self.assertEqual((says.site, says.is_global_catalog), ("", None))
+            self.assertEqual((says.site, says.current_time), ("", "\ufffd" if entries else ""))
 
 
 class ErrorTests(TestCase):
