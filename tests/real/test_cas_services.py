@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.exchange.cas2007 import Cas2007, Cas2010
 from tests.support import ews
 from tests.support.activesync_server import INBOX
-from tests.support.cas_sites import LINKED, OWN
+from tests.support.cas_sites import LINKED
 from tests.support.cas_stage import FIRST_HOST, PHONES, PUBLIC_NAME, SECOND, SECOND_HOST, USER, CasStage, run
 from tests.support.clients import basic
 from tests.support.exfront import ExFront
@@ -255,20 +255,9 @@ class EwsTests(_Case):
 
     def test_two_that_point_at_each_other(self) -> None:
         """S-ROUTE-5: 508 at once, for EWS as for ActiveSync; each takes the other one's site for the mailbox's."""
-        proxy = {"certificate": self.stage.certificate(FIRST_HOST), "peer_names": [FIRST_HOST]}
-        fronts: list[ExFront] = []
-        for address, other in (("127.0.0.46", "127.0.0.47"), ("127.0.0.47", "127.0.0.46")):
-            server = {"name": SECOND, "host": SECOND_HOST, "address": other, "http": 1, "http_tls": "implicit",
-                      "imap4": 0, "pop3": 0}  # fmt: skip
-            front = self.stage.front(
-                address, OWN.name, {"proxy": proxy}, [server], PUBLIC_NAME, self.stage.peers(), {}, SECOND_HOST
-            )
-            self.addCleanup(front.daemon.kill)
-            fronts.append(front)
-        for front, other_front in zip(fronts, reversed(fronts), strict=True):
-            text = front.configuration.read_text().replace("http = 1\n", f"http = {other_front.ports['https']}\n")
-            front.configuration.write_text(text)
+        fronts = self.stage.each_before_the_other()
         for front in fronts:
+            self.addCleanup(front.daemon.kill)
             run(front)
         said = {**basic(USER.principal, USER.secret), **_XML}
         self.assertEqual(self.stage.ask(fronts[0], "POST", _EWS, _ENVELOPE % b"", headers=said).status, 508)

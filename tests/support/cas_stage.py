@@ -77,10 +77,24 @@ class CasStage:
         """A first server that finds the second one at `at`, where `host` is what its certificate must bear."""
         section = {"name": SECOND, "host": host, "address": at[0], "http": at[1], "http_tls": "implicit", "imap4": 0,
                    "pop3": 0}  # fmt: skip
-        proxy = {"secret_file": self._secret_file()} if self.secret else {"certificate": self._certificate(FIRST_HOST)}
+        proxy = {"secret_file": self._secret_file()} if self.secret else {"certificate": self.certificate(FIRST_HOST)}
         return self.front(
             _FIRST_ADDRESS, OWN.name, {"proxy": proxy, **changes}, [section], PUBLIC_NAME, _HTTPS, {}
         )  # fmt: skip
+
+    def each_before_the_other(self) -> list[ExFront]:
+        """Two that are not started: each takes the other one for the mailbox's site's, and believes what it says."""
+        proxy = {"certificate": self.certificate(FIRST_HOST), "peer_names": [FIRST_HOST]}
+        fronts: list[ExFront] = []
+        for address, other in (("127.0.0.46", "127.0.0.47"), ("127.0.0.47", "127.0.0.46")):
+            server = {"name": SECOND, "host": SECOND_HOST, "address": other, "http": 1, "http_tls": "implicit",
+                      "imap4": 0, "pop3": 0}  # fmt: skip
+            more = {"proxy": proxy}
+            fronts.append(self.front(address, OWN.name, more, [server], PUBLIC_NAME, self.peers(), {}, SECOND_HOST))
+        for front, other_front in zip(fronts, reversed(fronts), strict=True):
+            text = front.configuration.read_text().replace("http = 1\n", f"http = {other_front.ports['https']}\n")
+            front.configuration.write_text(text)
+        return fronts
 
     def front(
         self, address: str, site: str, more: Mapping[str, Any], servers: list[dict[str, Any]], name: str,
@@ -99,7 +113,7 @@ class CasStage:
                 "bind_password_file": str(samba.password_file()), "site": site,
             },
             "back_ends": {"networks": ["127.0.0.0/8"], "ca_file": authority},
-            "tls": {"certificate": self._certificate(shown or name)},
+            "tls": {"certificate": self.certificate(shown or name)},
             "limits": {"http_back_end_idle_time": 1.0, "back_end_connect_time": 3.0, "drain_time": 2.0},
             "server": servers,
             "virtual_site": [{"name": "mail", "public_name": name, "virtual_directory": [
@@ -132,10 +146,6 @@ class CasStage:
             answer = connection.getresponse()
             return Page(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
-    def certificate(self, name: str) -> str:
-        """The file of a certificate, with its key."""
-        return self._certificate(name)
-
     def close(self) -> None:
         """End all."""
         self.second.daemon.kill()
@@ -148,14 +158,15 @@ class CasStage:
         more = {} if self.secret else {"client_ca_file": str(self.site.authority.ca_file)}
         return {"https": {"protocol": "http", "tls": "implicit", "proxy_peers": True, **more}}
 
+    def certificate(self, name: str) -> str:
+        """The file of a certificate, with its key."""
+        file = self.site.authority.folder / f"{name}.pem"
+        return str(file if file.exists() else self.site.authority.issue(name))
+
     def _proxy(self) -> dict[str, Any]:
         if self.secret:
             return {"secret_file": self._secret_file(), "peer_networks": ["127.0.0.0/24"]}
         return {"peer_names": [FIRST_HOST]}
-
-    def _certificate(self, name: str) -> str:
-        file = self.site.authority.folder / f"{name}.pem"
-        return str(file if file.exists() else self.site.authority.issue(name))
 
     def _secret_file(self) -> str:
         file = self.folder / "proxy.secret"

@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import os
 import re
-import resource
 import signal
 import sys
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from attrs import define
 
-from tests.support.octets import PIECE, pieces
+from tests.support.octets import PIECE, pieces, serve_each
 from tests.support.process import Daemon, free_port
 
 _GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN IDLE] ready\r\n"
@@ -107,22 +106,11 @@ class _Connection:
             await self.writer.drain()
 
 
-async def _run(address: str, port: int) -> None:
+async def _run(address: str, port: str) -> None:
     mouth = _Mouth()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, mouth.toggle)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _Connection(mouth, reader, writer).run()
-
-    server = await asyncio.start_server(serve, address, port, limit=PIECE, backlog=4096)
-    await server.serve_forever()
-
-
-def _main(address: str, port: str) -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))
-    asyncio.run(_run(address, int(port)))
+    await serve_each(address, int(port), lambda reader, writer: _Connection(mouth, reader, writer).run())
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    asyncio.run(_run(*sys.argv[1:]))

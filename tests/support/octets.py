@@ -12,7 +12,7 @@ import http.client
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -162,21 +162,20 @@ class _Connection:
             self.writer.write(data)
 
 
-async def _run(address: str, port: int) -> None:
-    held = _Held()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _Connection(held, reader, writer).run()
-
-    server = await asyncio.start_server(serve, address, port, limit=PIECE, backlog=4096)
+async def serve_each(
+    address: str, port: int, connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+) -> None:
+    """Serve there until killed, with as many descriptors as there may be."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))
+    server = await asyncio.start_server(connection, address, port, limit=PIECE, backlog=4096)
     await server.serve_forever()
 
 
-def _main(address: str, port: str) -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))
-    asyncio.run(_run(address, int(port)))
+async def _run(address: str, port: str) -> None:
+    held = _Held()
+    await serve_each(address, int(port), lambda reader, writer: _Connection(held, reader, writer).run())
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    asyncio.run(_run(*sys.argv[1:]))
