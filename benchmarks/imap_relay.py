@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import compare
@@ -13,22 +15,29 @@ from tests.support.process import Address
 
 _MAIL = 64 * 1024 * 1024  # octets of the mail
 _TIMES = 8  # a round: half a GB each way
+_ROUNDS = 5
 
 
 def main() -> None:
     """Print the tables."""
     stage = Stage()
     _large_mail(stage.site.chicago.dovecot.mailbox(stage.user.alias))
-    ports = {
-        "exfront": (stage.front.daemon.pid, stage.front.at("imap-clear")),
-        "exfront, Twisted's": (stage.twisted.daemon.pid, stage.twisted.at("imap-clear")),
-        "nginx mail": (stage.nginx.daemon.pid, stage.nginx.imap),
-    }
-    for title, work in (("FETCH", _fetch), ("APPEND", _append)):
-        candidates = {
-            name: (pid, lambda at=address, work=work: work(at, stage.user)) for name, (pid, address) in ports.items()
+    context = ssl.create_default_context(cafile=str(stage.site.authority.ca_file))
+    context.check_hostname = False
+    front, twisted, nginx = stage.front, stage.twisted, stage.nginx
+    plain, secure = (
+        {
+            "exfront": (front.daemon.pid, front.at(listener)),
+            "exfront, Twisted's": (twisted.daemon.pid, twisted.at(listener)),
+            "nginx mail": (nginx.daemon.pid, at_nginx),
         }
-        compare(f"IMAP4 {title} of {_MAIL >> 20} MiB, {_TIMES} times", "s a GB", candidates, "nginx mail")
+        for listener, at_nginx in (("imap-clear", nginx.imap), ("imaps", nginx.imaps))
+    )
+    for how, ports, tls in (("in the clear", plain, None), ("TLS to the client", secure, context)):
+        for title, work in (("FETCH", _fetch), ("APPEND", _append)):
+            candidates = {name: (pid, partial(work, at, tls, stage.user)) for name, (pid, at) in ports.items()}
+            what = f"IMAP4 {title} of {_MAIL >> 20} MiB, {_TIMES} times, {how}"
+            compare(what, "s a GB", candidates, "nginx mail", rounds=_ROUNDS)
 
 
 def _large_mail(maildir: Path) -> None:
@@ -37,10 +46,10 @@ def _large_mail(maildir: Path) -> None:
     os.chown(mail, maildir.stat().st_uid, maildir.stat().st_gid)
 
 
-def _fetch(address: Address, user: Person) -> float:
+def _fetch(address: Address, tls: ssl.SSLContext | None, user: Person) -> float:
     """GB that came."""
     total = 0
-    with _Session(address, user) as session:
+    with _Session(address, tls, user) as session:
         session.command(b"SELECT INBOX")
         number = session.largest()
         for _ in range(_TIMES):
@@ -49,10 +58,10 @@ def _fetch(address: Address, user: Person) -> float:
     return total / 1e9
 
 
-def _append(address: Address, user: Person) -> float:
+def _append(address: Address, tls: ssl.SSLContext | None, user: Person) -> float:
     """GB that went; to a mailbox that is deleted again."""
     text = b"Subject: large\r\n\r\n" + (b"y" * 70 + b"\r\n") * (_MAIL // 72)
-    with _Session(address, user) as session:
+    with _Session(address, tls, user) as session:
         session.command(b"CREATE up")
         for _ in range(_TIMES):
             session.send(b"a APPEND up {%d}\r\n" % len(text))
@@ -67,8 +76,9 @@ def _append(address: Address, user: Person) -> float:
 class _Session:
     """A logged-in client."""
 
-    def __init__(self, address: Address, user: Person) -> None:
-        self.socket = socket.create_connection(address, timeout=120)
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, user: Person) -> None:
+        plain = socket.create_connection(address, timeout=120)
+        self.socket = plain if tls is None else tls.wrap_socket(plain)
         self.lines = self.socket.makefile("rb", buffering=1 << 20)
         self.lines.readline()
         self.command(b'LOGIN "%s" "%s"' % (user.name.encode(), user.password))
