@@ -752,6 +752,7 @@ class ConnectingCases(Make):
         """Bad input: RST in every state."""
         listening = self.listening()
         probe = Probe()
+        listening.settimeout(5.0)  # the connection is made in a later turn
         called = self.transports().connect(*listening.getsockname(), 5.0, OneProbe(probe))
         taken, _ = await deferToThread(listening.accept)
         self.bare(taken).reset()
