@@ -99,7 +99,9 @@ class SharingTests(SearchConnectionTests):
         self.times = LimitsSection()
         connection = self.connect_to(server)
         running = [Deferred.fromCoroutine(connection.search(_SEARCH)) for _ in range(limits.LDAP_SEARCHES + 20)]
-        await deferLater(reactor, 0.1)
+        while len(waiting) < limits.LDAP_SEARCHES:
+            await deferLater(reactor, 0.02)
+        await deferLater(reactor, 0.1)  # in which no other one comes
         self.assertEqual(len(waiting), limits.LDAP_SEARCHES)
         while not all(one.called for one in running):
             for peer, identifier in waiting:

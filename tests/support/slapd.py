@@ -9,6 +9,7 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
+from threading import get_ident
 
 from attrs import frozen
 
@@ -102,9 +103,10 @@ class Slapd:
     def password_file(self) -> Path:
         """A file of mode 0600 that holds the service account's password."""
         file = self.folder / "directory.password"
-        file.touch(mode=0o600)
-        file.write_text(self.bind_password + "\n")
-        return file
+        new = self.folder / f"directory.password.{get_ident()}"
+        new.touch(mode=0o600)
+        new.write_text(self.bind_password + "\n")
+        return new.replace(file)  # at once: some process may be reading it
 
     def replace(self, dn: str, attributes: Attributes) -> None:
         """Write these attributes of an entry anew, as an administrator does."""
